@@ -35,7 +35,10 @@ func (d Dataset) Encode() ([]byte, error) {
 // DecodeDataset reads the record.
 func DecodeDataset(b []byte) (Dataset, error) {
 	var d Dataset
-	return d, decode(b, "dataset", datasetVersion, &d)
+	if err := decode(b, "dataset", datasetVersion, &d); err != nil {
+		return Dataset{}, err
+	}
+	return d, nil
 }
 
 // PartRecord commits the cut of one part: which shards it gave, and what was
