@@ -18,8 +18,31 @@ const (
 	ReasonCorruptImage      Reason = "corrupt_image"      // the file is damaged
 	ReasonTruncated         Reason = "truncated"          // the file ends too early
 	ReasonBomb              Reason = "decompression_bomb" // more pixels than are decoded
-	ReasonBadText           Reason = "bad_text"           // the alt-text is not UTF-8
-	ReasonBadContext        Reason = "bad_context"        // the context is not a JSON object
+	ReasonBadText           Reason = "bad_text"           // the alt-text is not UTF-8, or too long: the sample has none
+	ReasonBadContext        Reason = "bad_context"        // the context is not a JSON object, or too long: the sample has none
+	ReasonBadMetadata       Reason = "bad_metadata"       // the metadata's row can't be read, or names no file
+	ReasonNotInMetadata     Reason = "not_in_metadata"    // the image has no row in the metadata
+	ReasonDamagedPart       Reason = "damaged_part"       // the part is damaged beside the sample: it may lack its text or context
+)
+
+// Reasons of faults, counted for a part beside its samples.
+const (
+	ReasonBadHeader      Reason = "bad_header"        // a tar header can't be understood: members up to the next were lost
+	ReasonCutInHeader    Reason = "cut_in_header"     // the tar ends within a header
+	ReasonCutInData      Reason = "cut_in_data"       // the tar ends within a member's data
+	ReasonNoEnd          Reason = "no_end_of_archive" // the tar ends at a member's end, without its end blocks
+	ReasonJoinedArchive  Reason = "joined_archive"    // another tar follows the tar's end; it was read
+	ReasonTrailingBytes  Reason = "trailing_bytes"    // something that is no tar follows the tar's end
+	ReasonBadCompression Reason = "bad_compression"   // the part can't be unpacked further
+	ReasonLink           Reason = "link"              // a link was passed over
+	ReasonDevice         Reason = "device"            // a device, a pipe or a socket was passed over
+	ReasonOtherMember    Reason = "other_member"      // a sparse file, or a member of a vendor's own kind, was passed over
+	ReasonHiddenMember   Reason = "hidden_member"     // a base name that begins with a dot was passed over
+	ReasonNoExtension    Reason = "no_extension"      // a base name without a dot was passed over
+	ReasonMetaMember     Reason = "meta_member"       // a name of the form __x__ was passed over
+	ReasonIgnored        Reason = "ignored_extension" // a member or file of an extension that is not read
+	ReasonSeveralImages  Reason = "several_images"    // the group holds images of several extensions; one was taken
+	ReasonEscapedName    Reason = "escaped_name"      // the name is not printable UTF-8; the key has %XX for the rest
 )
 
 // Reasons of caption rows, set by a worker.
