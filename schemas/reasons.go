@@ -20,6 +20,7 @@ const (
 	ReasonBomb              Reason = "decompression_bomb" // more pixels than are decoded
 	ReasonBadText           Reason = "bad_text"           // the alt-text is not UTF-8, or too long: the sample has none
 	ReasonBadContext        Reason = "bad_context"        // the context is not a JSON object, or too long: the sample has none
+	ReasonUnreadable        Reason = "unreadable"         // the file's permissions don't let it be read
 	ReasonBadMetadata       Reason = "bad_metadata"       // the metadata's row can't be read, or names no file
 	ReasonNotInMetadata     Reason = "not_in_metadata"    // the image has no row in the metadata
 	ReasonDamagedPart       Reason = "damaged_part"       // the part is damaged beside the sample: it may lack its text or context
