@@ -48,6 +48,7 @@ const (
 
 // Reasons of caption rows, set by a worker.
 const (
+	ReasonNoPrompt     Reason = "no_prompt"       // the sample lacks a variable of every prompt
 	ReasonEmptyCaption Reason = "empty_caption"   // the model ended at once
 	ReasonPromptLong   Reason = "prompt_too_long" // the prompt leaves no room in the context
 	ReasonEngine       Reason = "engine"          // the runtime failed on this sample alone
