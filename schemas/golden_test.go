@@ -79,7 +79,7 @@ func TestGolden(t *testing.T) {
 	golden(t, "gate.json", gate,
 		func() (b []byte, err error) { b, gid, err = gate.Encode(); return b, err },
 		func(b []byte) (Gate, error) { return DecodeGate(b, gid) })
-	goldenText(t, "ids.txt", strings.Join([]string{string(rid), string(gid), string(job.ID), string(NewRunID("birds", "0123456789abcdef", testRecipe())), string(NewRevisionID("a", "b"))}, "\n"))
+	goldenText(t, "ids.txt", strings.Join([]string{string(rid), string(gid), string(job.ID), string(NewRunID("birds", "0123456789abcdef", testRecipe(), testGate())), string(NewRevisionID("a", "b"))}, "\n"))
 }
 
 func golden[T any](t *testing.T, name string, want T, write func() ([]byte, error), read func([]byte) (T, error)) {

@@ -86,14 +86,15 @@ func (s ShardID) Short() string { return string(s[:12]) }
 // Short is the first twelve digits, for people.
 func (r RecipeID) Short() string { return string(r[:12]) }
 
-// NewRunID names the run of one revision and one recipe. Equal arguments give
-// the equal run, so that a command given again resumes what it began.
-func NewRunID(dataset DatasetID, revision RevisionID, recipe RecipeID) RunID {
+// NewRunID names the run of one revision, one recipe and one gate. Equal
+// arguments give the equal run, so that a command given again resumes what it
+// began.
+func NewRunID(dataset DatasetID, revision RevisionID, recipe RecipeID, gate GateID) RunID {
 	name := string(dataset)
 	if len(name) > 40 {
 		name = name[:40]
 	}
-	return RunID(name + "-" + digestOf("run", string(dataset), string(revision), string(recipe))[:12])
+	return RunID(name + "-" + digestOf("run", string(dataset), string(revision), string(recipe), string(gate))[:12])
 }
 
 // NewJobID digests what makes a job.
