@@ -1,0 +1,129 @@
+package tokenizer
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+)
+
+// maxID bounds ids, and with them the table from ids to tokens: the largest
+// public vocabularies have some 260,000 tokens.
+const maxID = 1<<22 - 1
+
+func readModel(raw json.RawMessage) (*bpe, error) {
+	kind := "BPE" // old files don't say
+	var (
+		m              = &bpe{cache: newCache()}
+		vocab          map[string]uint32
+		merges         []json.RawMessage
+		unk            *string
+		prefix, suffix string
+		dropout        float64
+		fallback       bool
+	)
+	f := readFields(raw, "model")
+	f.may("type", &kind)
+	if kind != "BPE" {
+		f.refuse("type", kind, `"BPE"`)
+	}
+	f.need("vocab", &vocab)
+	f.need("merges", &merges)
+	f.may("unk_token", &unk)
+	f.may("fuse_unk", &m.fuseUnk)
+	f.may("ignore_merges", &m.ignoreMerges)
+	f.may("continuing_subword_prefix", &prefix)
+	f.may("end_of_word_suffix", &suffix)
+	f.may("dropout", &dropout)
+	f.may("byte_fallback", &fallback)
+	if prefix != "" {
+		f.refuse("continuing_subword_prefix", prefix, `null, ""`)
+	}
+	if suffix != "" {
+		f.refuse("end_of_word_suffix", suffix, `null, ""`)
+	}
+	if dropout != 0 {
+		f.refuse("dropout", dropout, "null, 0: with dropout equal texts have differing ids")
+	}
+	if fallback {
+		f.refuse("byte_fallback", fallback, "false")
+	}
+	if err := f.done(); err != nil {
+		return nil, err
+	}
+	if unk != nil {
+		m.unk, m.hasUnk = *unk, true
+	}
+	var err error
+	if m.vocab, err = readVocab(vocab); err != nil {
+		return nil, err
+	}
+	if m.merges, err = readMerges(merges, m.vocab); err != nil {
+		return nil, err
+	}
+	return m, nil
+}
+
+func readVocab(vocab map[string]uint32) (map[string]int32, error) {
+	out := make(map[string]int32, len(vocab))
+	tokens := make(map[uint32]string, len(vocab))
+	for token, id := range vocab {
+		if id > maxID {
+			return nil, unsupported("model.vocab", map[string]uint32{token: id}, fmt.Sprintf("ids up to %d", maxID))
+		}
+		if other, ok := tokens[id]; ok {
+			return nil, fmt.Errorf("model.vocab: %q and %q both have id %d", min(token, other), max(token, other), id)
+		}
+		tokens[id] = token
+		out[token] = int32(id)
+	}
+	return out, nil
+}
+
+// readMerges takes merges as ["a", "b"] or, in older files, as "a b".
+func readMerges(raw []json.RawMessage, vocab map[string]int32) (map[pair]merge, error) {
+	out := make(map[pair]merge, len(raw))
+	rank := int32(0)
+	legacy := len(raw) > 0 && len(raw[0]) > 0 && raw[0][0] == '"'
+	for i, r := range raw {
+		left, right, skip, err := readMerge(r, legacy)
+		if err != nil {
+			return nil, fmt.Errorf("model.merges[%d]: %w", i, err)
+		}
+		if skip {
+			continue
+		}
+		for _, token := range []string{left, right, left + right} {
+			if _, ok := vocab[token]; !ok {
+				return nil, fmt.Errorf("model.merges[%d]: %q is not in model.vocab", i, token)
+			}
+		}
+		out[pair{vocab[left], vocab[right]}] = merge{rank, vocab[left+right]}
+		rank++
+	}
+	return out, nil
+}
+
+func readMerge(raw json.RawMessage, legacy bool) (left, right string, skip bool, err error) {
+	if !legacy {
+		var p []string
+		if err := json.Unmarshal(raw, &p); err != nil {
+			return "", "", false, err
+		}
+		if len(p) != 2 {
+			return "", "", false, fmt.Errorf("%s is not a pair", raw)
+		}
+		return p[0], p[1], false, nil
+	}
+	var line string
+	if err := json.Unmarshal(raw, &line); err != nil {
+		return "", "", false, err
+	}
+	if strings.HasPrefix(line, "#version") {
+		return "", "", true, nil
+	}
+	p := strings.Split(line, " ")
+	if len(p) != 2 {
+		return "", "", false, fmt.Errorf("%q is not two tokens with a blank between", line)
+	}
+	return p[0], p[1], false, nil
+}
