@@ -43,7 +43,7 @@ func (s *Store) ReadFound(ctx context.Context, o shards.Found) (io.ReadCloser, e
 	if o.Size == 0 { // no range can be read of it
 		return http.NoBody, nil
 	}
-	b := &body{store: s, parent: ctx, key: o.Key, left: o.Size, etag: o.ETag}
+	b := &body{store: s, ctx: ctx, key: o.Key, left: o.Size, etag: o.ETag}
 	if err := b.open(); err != nil {
 		return nil, b.failed(err)
 	}

@@ -1,0 +1,67 @@
+package s3store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	"github.com/aws/smithy-go"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
+
+	"recaption/shards"
+)
+
+// failed turns the SDK's errors into a store's. refused is what a condition
+// that did not hold means for the call.
+func failed(ctx context.Context, err error, what string, refused error) error {
+	if err == nil {
+		return nil
+	}
+	if ctx.Err() != nil {
+		return fmt.Errorf("%s: %w", what, ctx.Err())
+	}
+	switch c := code(err); {
+	case c == "NoSuchBucket":
+		return fmt.Errorf("%s: no such bucket: make it, or name another: %w", what, err)
+	case c == "NoSuchKey", c == "NotFound":
+		return fmt.Errorf("%s: %w", what, shards.ErrNotFound)
+	case refused != nil && (c == "PreconditionFailed" || status(err) == 412):
+		return fmt.Errorf("%s: %w", what, refused)
+	case c == "AccessDenied", c == "InvalidAccessKeyId", c == "SignatureDoesNotMatch", c == "ExpiredToken":
+		return fmt.Errorf("%s: the store refuses these credentials (%s): %w", what, c, err)
+	case transient(err):
+		return fmt.Errorf("%s: %w: %w", what, shards.ErrTransient, err)
+	}
+	return fmt.Errorf("%s: %w", what, err)
+}
+
+// code is S3's name of the error, empty when the store gave none.
+func code(err error) string {
+	var api smithy.APIError
+	if errors.As(err, &api) {
+		return api.ErrorCode()
+	}
+	return ""
+}
+
+func status(err error) int {
+	var resp *smithyhttp.ResponseError
+	if errors.As(err, &resp) {
+		return resp.HTTPStatusCode()
+	}
+	return 0
+}
+
+// transient tells what the SDK tries again, and what broke on its way.
+func transient(err error) bool {
+	var send *smithyhttp.RequestSendError
+	if broken(err) || errors.As(err, &send) {
+		return true
+	}
+	if s := status(err); s == 409 || s == 429 || s >= 500 {
+		return true
+	}
+	return retry.IsErrorRetryables(retry.DefaultRetryables).IsErrorRetryable(err) == aws.TrueTernary
+}
