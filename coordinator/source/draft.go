@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"math"
 	"unicode/utf8"
 
 	"recaption/internal/imaging"
@@ -65,6 +66,10 @@ func (d *draft) setImage(b []byte) {
 			reason = schemas.Reason(de.Reason)
 		}
 		d.refuse(reason)
+		return
+	}
+	if max(info.Width, info.Height) > math.MaxInt32 {
+		d.refuse(schemas.ReasonBomb)
 		return
 	}
 	d.MediaType = mediaTypes[info.Format]

@@ -29,6 +29,7 @@ type folder struct {
 	metadata []metadata
 	texts    []file // sorted
 	faults   *Report
+	per      int // entries in a part
 }
 
 // entry is a row of a folder.
@@ -53,7 +54,7 @@ const (
 
 // newFolder lists the rows of a folder that was surveyed.
 func newFolder(ctx context.Context, dir string, found *contents) (Source, error) {
-	f := &folder{dir: dir, texts: found.texts, faults: &found.faults}
+	f := &folder{dir: dir, texts: found.texts, faults: &found.faults, per: FolderPart}
 	for _, im := range found.images {
 		f.entries = append(f.entries, entry{file: im, meta: -1})
 	}
@@ -137,7 +138,10 @@ func (f *folder) join(ctx context.Context, m file, escapes map[string]bool) (ext
 			e.path, e.kind = fmt.Sprintf("%s:%d", m.path, row.line), entryBad
 			f.faults.notice(schemas.ReasonBadMetadata, "%s line %d: %s", m.path, row.line, bad)
 		case len(name) > MaxKey || !filepath.IsLocal(name) || escapes[relative(m.path, name)]:
-			e.path, e.kind = harmless(relative(m.path, name)), entryUnsafe
+			e.path, e.kind = harmless(name), entryUnsafe
+			if dir := path.Dir(m.path); dir != "." {
+				e.path = dir + "/" + e.path
+			}
 		default:
 			e.path = relative(m.path, name)
 			i, ok := slices.BinarySearchFunc(images, e.path, func(e entry, p string) int { return strings.Compare(e.path, p) })
@@ -165,7 +169,7 @@ func (f *folder) Format() Format { return ImageFolder }
 
 func (f *folder) Parts(ctx context.Context) iter.Seq2[Part, error] {
 	return func(yield func(Part, error) bool) {
-		for n := 0; n*FolderPart < len(f.entries); n++ {
+		for n := 0; n*f.per < len(f.entries); n++ {
 			if err := ctx.Err(); err != nil {
 				yield(Part{}, err)
 				return
@@ -178,7 +182,7 @@ func (f *folder) Parts(ctx context.Context) iter.Seq2[Part, error] {
 }
 
 func (f *folder) rows(n int) []entry {
-	return f.entries[n*FolderPart : min((n+1)*FolderPart, len(f.entries))]
+	return f.entries[n*f.per : min((n+1)*f.per, len(f.entries))]
 }
 
 // part describes the n-th part. Its fingerprint digests the list of its files
@@ -216,7 +220,7 @@ func (f *folder) text(image string) (int, bool) {
 func (f *folder) Read(ctx context.Context, part Part, report *Report) iter.Seq2[schemas.Sample, error] {
 	return func(yield func(schemas.Sample, error) bool) {
 		n, err := strconv.Atoi(string(part.ID[:min(8, len(part.ID))]))
-		if err != nil || n < 0 || n*FolderPart >= len(f.entries) || f.part(n) != part {
+		if err != nil || n < 0 || n*f.per >= len(f.entries) || f.part(n) != part {
 			yield(schemas.Sample{}, fmt.Errorf("read part %s of %s: %w", part.ID, f.dir, ErrChanged))
 			return
 		}

@@ -3,9 +3,7 @@ package source
 import (
 	"bufio"
 	"bytes"
-	"encoding/csv"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -114,6 +112,9 @@ func (m metadata) csvObject(row metaRow) (object []byte, bad string) {
 	return b.Bytes(), ""
 }
 
+// csvFields gives the cells of a row, byte for byte. A cell that begins with a
+// quote ends with one, and holds quotes as two; elsewhere a quote is a
+// character like others.
 func csvFields(row metaRow) (fields []string, bad string) {
 	if row.bad != "" {
 		return nil, row.bad
@@ -121,16 +122,45 @@ func csvFields(row metaRow) (fields []string, bad string) {
 	if !utf8.Valid(row.data) {
 		return nil, "it is not UTF-8"
 	}
-	r := csv.NewReader(bytes.NewReader(row.data))
-	r.FieldsPerRecord = -1
-	fields, err := r.Read()
-	var pe *csv.ParseError
-	if errors.As(err, &pe) {
-		return nil, fmt.Sprintf("at column %d: %v", pe.Column, pe.Err)
-	} else if err != nil {
-		return nil, "it is empty"
+	rest := strings.TrimSuffix(strings.TrimSuffix(string(row.data), "\n"), "\r")
+	for {
+		var cell string
+		if quoted, ok := strings.CutPrefix(rest, `"`); ok {
+			end := closingQuote(quoted)
+			if end < 0 {
+				return nil, "a quote is not closed"
+			}
+			cell, rest = strings.ReplaceAll(quoted[:end], `""`, `"`), quoted[end+1:]
+			if rest != "" && rest[0] != ',' {
+				return nil, fmt.Sprintf("cell %d goes on behind its closing quote", len(fields)+1)
+			}
+		} else {
+			end := strings.IndexByte(rest, ',')
+			if end < 0 {
+				end = len(rest)
+			}
+			cell, rest = rest[:end], rest[end:]
+		}
+		fields = append(fields, cell)
+		if rest == "" {
+			return fields, ""
+		}
+		rest = rest[1:]
 	}
-	return fields, ""
+}
+
+// closingQuote is the place of the first quote that is not one of two, or -1.
+func closingQuote(s string) int {
+	for i := 0; ; i += 2 {
+		k := strings.IndexByte(s[i:], '"')
+		if k < 0 {
+			return -1
+		}
+		i += k
+		if i+1 == len(s) || s[i+1] != '"' {
+			return i
+		}
+	}
 }
 
 // rowReader divides a metadata file into rows of at most MaxText bytes. A row
@@ -232,18 +262,28 @@ func rowEnd(b []byte, quotes bool) (end int, open bool) {
 	if !quotes {
 		return bytes.IndexByte(b, '\n') + 1, false
 	}
-	for i := 0; i < len(b); {
-		k := bytes.IndexAny(b[i:], "\"\n")
-		if k < 0 {
-			break
-		}
-		i += k
-		if b[i] == '"' {
-			open = !open
-		} else if !open {
+	const (
+		atStart = iota // of a cell
+		plain
+		quoted
+		atQuote // the closing one, or the first of two
+	)
+	state := atStart
+	for i, c := range b {
+		switch {
+		case state == quoted:
+			if c == '"' {
+				state = atQuote
+			}
+		case c == '"' && state != plain:
+			state = quoted
+		case c == '\n':
 			return i + 1, false
+		case c == ',':
+			state = atStart
+		default:
+			state = plain
 		}
-		i++
 	}
-	return 0, open
+	return 0, state == quoted
 }

@@ -14,11 +14,11 @@ import (
 // partID names a part by its place in the source and its location's last
 // element, so that parts sort in the source's order and people know them.
 func partID(n int, location string) schemas.PartID {
-	base := location[strings.LastIndexByte(location, '/')+1:]
+	base := strings.ToLower(location[strings.LastIndexByte(location, '/')+1:])
 	base, _, _ = strings.Cut(base, ".tar")
 	base = strings.TrimSuffix(base, ".tgz")
 	var slug strings.Builder
-	for _, c := range strings.ToLower(base) {
+	for _, c := range base {
 		if c >= 'a' && c <= 'z' || c >= '0' && c <= '9' || c == '_' {
 			slug.WriteRune(c)
 		} else {

@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"recaption/shards"
 )
 
 // ErrNoSource is matched by every error about a place that holds no source.
@@ -18,7 +20,7 @@ var ErrNoSource = errors.New("no source of samples")
 type Config struct {
 	// Objects gives access to the bucket of an s3:// source. Nil where there
 	// is none: such sources are then refused.
-	Objects func(ctx context.Context, bucket string) (Objects, error)
+	Objects func(ctx context.Context, bucket string) (shards.Foreign, error)
 }
 
 // Open finds out what where names, and gives the source that is there:
