@@ -15,9 +15,8 @@ const familyHeld = 8
 // newFamily draws four scenes of two objects with one bag of words: the
 // colours swapped or not, the places swapped or not. Who tells them apart
 // knows which colour is on which shape, and which is left or right, above or
-// below. Size is not tied to the shape by the family, only within it: a second
-// family of the same words may have them the other way. look seeds each
-// member's picture apart.
+// below. Which of the two shapes is the large one is drawn for each member, so
+// that size gives neither away.
 func newFamily(d *dice, test bool) [FamilySize]Scene {
 	var (
 		colours, shapes []string
@@ -37,10 +36,11 @@ func newFamily(d *dice, test bool) [FamilySize]Scene {
 	for m := range out {
 		swap, flip := m/2, m%2
 		l := &layout{d: d, used: map[pair]bool{}}
+		small := d.below(2)
 		across := lineM*unit + d.within(16*unit)
 		along := [2]int{lineA * unit, lineB * unit}
 		for i := range 2 {
-			o := &Object{Thing: Thing{Sizes[i], "plain", colours[i^swap], shapes[i]}, Turn: d.within(159)}
+			o := &Object{Thing: Thing{Sizes[i^small], "plain", colours[i^swap], shapes[i]}, Turn: d.within(159)}
 			o.Radius = l.radius(o.Size)
 			if row {
 				l.place(o, along[i^flip], across, 4*unit, i^flip, 0)
