@@ -145,3 +145,40 @@ func newGate(t *testing.T, spec schemas.Gate) *Gate {
 	}
 	return g
 }
+
+func TestTally(t *testing.T) {
+	g := newGate(t, schemas.DefaultGate())
+	alt := "a red star on a wall"
+	rows := []schemas.CaptionRow{
+		{Status: schemas.RowCaptioned, Captions: []schemas.Caption{
+			{Text: "A red star on", Finish: schemas.FinishLength, Tokens: 4},
+			{Text: "A large red star hangs on a wall.", Finish: schemas.FinishStop, Tokens: 9},
+		}},
+		{Status: schemas.RowCaptioned, Captions: []schemas.Caption{{Text: "A red star on a wall.", Finish: schemas.FinishStop, Tokens: 7}}},
+		{Status: schemas.RowUnusable, Reason: schemas.ReasonNoImage},
+	}
+	var forth, back schemas.Receipt
+	tally := g.Tally()
+	for _, r := range rows {
+		tally.Add(&alt, r)
+	}
+	tally.Into(&forth)
+	want := schemas.Receipt{
+		Statuses: map[schemas.RowStatus]int{schemas.RowCaptioned: 2, schemas.RowUnusable: 1},
+		Reasons:  map[schemas.Reason]int{schemas.ReasonNoImage: 1},
+		Flags:    map[schemas.Flag]int{schemas.FlagCut: 1, schemas.FlagCopy: 1},
+		Captions: 3, Accepted: 1, Tokens: 20,
+		Repeated: &schemas.Repeated{Caption: "A large red star hangs on a wall.", Rows: 1, Opener: "a large red", Share: 1},
+	}
+	if d := cmp.Diff(want, forth); d != "" {
+		t.Errorf("(-want +got):\n%s", d)
+	}
+	tally = g.Tally()
+	for i := range rows {
+		tally.Add(&alt, rows[len(rows)-1-i])
+	}
+	tally.Into(&back)
+	if d := cmp.Diff(forth, back); d != "" {
+		t.Errorf("the order of rows counts (-forth +back):\n%s", d)
+	}
+}
