@@ -50,7 +50,7 @@ type Part struct {
 	Bytes       int64  // at rest, for progress
 }
 
-// line is what a revision digests of the part.
-func (p Part) line() string {
+// Line is what a revision digests of the part.
+func (p Part) Line() string {
 	return fmt.Sprintf("%s\t%q\t%s", p.ID, p.Location, p.Fingerprint)
 }
