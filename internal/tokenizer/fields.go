@@ -87,10 +87,13 @@ func (f *fields) done() error {
 }
 
 func unsupported(field string, value any, want string) error {
-	shown, err := json.Marshal(value)
-	if err != nil {
-		shown = fmt.Appendf(nil, "%v", value)
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(value); err != nil {
+		return fmt.Errorf("%s: %w", field, err)
 	}
+	shown := bytes.TrimSpace(b.Bytes())
 	const most = 300
 	if len(shown) > most {
 		shown = append(bytes.ToValidUTF8(shown[:most], nil), "..."...)

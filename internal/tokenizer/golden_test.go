@@ -59,7 +59,7 @@ func eachGolden(t *testing.T, test func(t *testing.T, tok *Tokenizer, g golden))
 	}
 }
 
-func readGolden(t *testing.T, path string) (g golden) {
+func readGolden(t testing.TB, path string) (g golden) {
 	t.Helper()
 	f, err := os.Open(path)
 	if err != nil {

@@ -15,7 +15,7 @@ func readModel(raw json.RawMessage) (*bpe, error) {
 	var (
 		m              = &bpe{cache: newCache()}
 		vocab          map[string]uint32
-		merges         []json.RawMessage
+		merges         json.RawMessage
 		unk            *string
 		prefix, suffix string
 		dropout        float64
@@ -80,50 +80,31 @@ func readVocab(vocab map[string]uint32) (map[string]int32, error) {
 }
 
 // readMerges takes merges as ["a", "b"] or, in older files, as "a b".
-func readMerges(raw []json.RawMessage, vocab map[string]int32) (map[pair]merge, error) {
-	out := make(map[pair]merge, len(raw))
-	rank := int32(0)
-	legacy := len(raw) > 0 && len(raw[0]) > 0 && raw[0][0] == '"'
-	for i, r := range raw {
-		left, right, skip, err := readMerge(r, legacy)
-		if err != nil {
-			return nil, fmt.Errorf("model.merges[%d]: %w", i, err)
+func readMerges(raw json.RawMessage, vocab map[string]int32) (map[pair]merge, error) {
+	var pairs [][]string
+	if json.Unmarshal(raw, &pairs) != nil {
+		pairs = nil
+		var lines []string
+		if err := json.Unmarshal(raw, &lines); err != nil {
+			return nil, fmt.Errorf("model.merges: are neither all pairs nor all strings: %w", err)
 		}
-		if skip {
-			continue
-		}
-		for _, token := range []string{left, right, left + right} {
-			if _, ok := vocab[token]; !ok {
-				return nil, fmt.Errorf("model.merges[%d]: %q is not in model.vocab", i, token)
+		for _, line := range lines {
+			if !strings.HasPrefix(line, "#version") {
+				pairs = append(pairs, strings.Split(line, " "))
 			}
 		}
-		out[pair{vocab[left], vocab[right]}] = merge{rank, vocab[left+right]}
-		rank++
+	}
+	out := make(map[pair]merge, len(pairs))
+	for rank, p := range pairs {
+		if len(p) != 2 {
+			return nil, fmt.Errorf("model.merges: merge %d, %q, is not two tokens", rank, p)
+		}
+		for _, token := range []string{p[0], p[1], p[0] + p[1]} {
+			if _, ok := vocab[token]; !ok {
+				return nil, fmt.Errorf("model.merges: %q of merge %d, %q, is not in model.vocab", token, rank, p)
+			}
+		}
+		out[pair{vocab[p[0]], vocab[p[1]]}] = merge{int32(rank), vocab[p[0]+p[1]]}
 	}
 	return out, nil
-}
-
-func readMerge(raw json.RawMessage, legacy bool) (left, right string, skip bool, err error) {
-	if !legacy {
-		var p []string
-		if err := json.Unmarshal(raw, &p); err != nil {
-			return "", "", false, err
-		}
-		if len(p) != 2 {
-			return "", "", false, fmt.Errorf("%s is not a pair", raw)
-		}
-		return p[0], p[1], false, nil
-	}
-	var line string
-	if err := json.Unmarshal(raw, &line); err != nil {
-		return "", "", false, err
-	}
-	if strings.HasPrefix(line, "#version") {
-		return "", "", true, nil
-	}
-	p := strings.Split(line, " ")
-	if len(p) != 2 {
-		return "", "", false, fmt.Errorf("%q is not two tokens with a blank between", line)
-	}
-	return p[0], p[1], false, nil
 }

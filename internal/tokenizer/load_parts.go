@@ -3,6 +3,7 @@ package tokenizer
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 )
 
 func readNormalizer(raw json.RawMessage, at string) ([]normalizer, error) {
@@ -22,12 +23,18 @@ func readNormalizer(raw json.RawMessage, at string) ([]normalizer, error) {
 	return out, f.done()
 }
 
+// maxNested bounds sequences in sequences: each level reads its text again.
+const maxNested = 8
+
 // readSequence reads a list of components, each of which may be several.
 func readSequence[T any](f *fields, name string, read func(json.RawMessage, string) ([]T, error)) ([]T, error) {
 	var list []json.RawMessage
 	f.need(name, &list)
 	if err := f.done(); err != nil {
 		return nil, err
+	}
+	if strings.Count(f.at, "[") >= maxNested {
+		return nil, fmt.Errorf("%s: is nested more than %d deep", f.at, maxNested)
 	}
 	var out []T
 	for i, raw := range list {
@@ -96,14 +103,16 @@ func readPattern(f *fields) splitter {
 	g := readFields(raw, f.path("pattern"))
 	g.may("Regex", &regex)
 	g.may("String", &literal)
-	f.err = g.done()
+	if f.err == nil {
+		f.err = g.done()
+	}
 	switch {
 	case regex != "" && literal == "":
 		if p.scan = scanners[regex]; p.scan == nil {
 			g.refuse("Regex", regex, "the expressions of GPT-2, cl100k and Qwen2, to the letter")
 			f.err = g.err
-		} else if p.behavior == isolated {
-			return pieces{p.scan} // it matches everywhere: invert makes no difference
+		} else if p.behavior == isolated || p.behavior == removed && p.invert {
+			return pieces{p.scan} // it matches everywhere: nothing lies between
 		}
 	case literal != "" && regex == "":
 		p.scan = scanLiteral(literal)

@@ -1,6 +1,8 @@
 package tokenizer
 
 import (
+	"iter"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -39,7 +41,13 @@ type span struct {
 }
 
 func (p pattern) split(dst []string, s string) []string {
-	spans := p.spans(s)
+	if p.behavior == isolated {
+		for sp := range p.spans(s) {
+			dst = append(dst, s[sp.start:sp.end])
+		}
+		return dst
+	}
+	spans := slices.Collect(p.spans(s))
 	switch p.behavior {
 	case contiguous:
 		spans = join(spans, func(match, previous bool) bool { return match == previous })
@@ -57,28 +65,30 @@ func (p pattern) split(dst []string, s string) []string {
 	return dst
 }
 
-// spans returns matches and what lies between them: all of s.
-func (p pattern) spans(s string) []span {
-	var out []span
-	gap := 0
-	for i := 0; i < len(s); {
-		n := p.scan(s[i:])
-		if n == 0 {
-			_, n = utf8.DecodeRuneInString(s[i:])
+// spans yields matches and what lies between them: all of s.
+func (p pattern) spans(s string) iter.Seq[span] {
+	return func(yield func(span) bool) {
+		gap := 0
+		for i := 0; i < len(s); {
+			n := p.scan(s[i:])
+			if n == 0 {
+				_, n = utf8.DecodeRuneInString(s[i:])
+				i += n
+				continue
+			}
+			if gap < i && !yield(span{gap, i, p.invert}) {
+				return
+			}
+			if !yield(span{i, i + n, !p.invert}) {
+				return
+			}
 			i += n
-			continue
+			gap = i
 		}
-		if gap < i {
-			out = append(out, span{gap, i, p.invert})
+		if gap < len(s) {
+			yield(span{gap, len(s), p.invert})
 		}
-		out = append(out, span{i, i + n, !p.invert})
-		i += n
-		gap = i
 	}
-	if gap < len(s) {
-		out = append(out, span{gap, len(s), p.invert})
-	}
-	return out
 }
 
 // join puts a span to the one before it where with says so, given whether the
