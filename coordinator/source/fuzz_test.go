@@ -33,7 +33,7 @@ func FuzzTar(f *testing.F) {
 		f.Add(b[:min(len(b), 8<<10)])
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
-		if len(b) > 1<<20 {
+		if len(b) > 64<<10 {
 			return
 		}
 		rows, report := readAll(t, b)
@@ -93,7 +93,7 @@ func FuzzMetadata(f *testing.F) {
 	f.Add([]byte("\xef\xbb\xbffile_name,text\na.png,\"one\n\"\"two\"\"\"\nb.png,\n\"never"), true)
 	f.Add([]byte("file_name\n\"a\"b\n"), true)
 	f.Fuzz(func(t *testing.T, b []byte, csv bool) {
-		if len(b) > 1<<20 {
+		if len(b) > 64<<10 {
 			return
 		}
 		name := "metadata.jsonl"
