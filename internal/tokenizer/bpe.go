@@ -84,7 +84,7 @@ func (m *bpe) merge(piece string, w *merger) error {
 		case id >= 0:
 			unknown = false
 			w.add(id)
-		case m.hasUnk && !(unknown && m.fuseUnk):
+		case m.hasUnk && (!unknown || !m.fuseUnk):
 			unk, ok := m.vocab[m.unk]
 			if !ok {
 				return fmt.Errorf("%q is not in the vocabulary, nor is the unk_token %q", piece[i:i+n], m.unk)

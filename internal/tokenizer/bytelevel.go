@@ -103,16 +103,18 @@ func brokenPart(p []byte) (n int, open bool) {
 		want = 1
 	case b >= 0xe0 && b <= 0xef:
 		want = 2
-		if b == 0xe0 {
+		switch b {
+		case 0xe0:
 			lo = 0xa0
-		} else if b == 0xed {
+		case 0xed:
 			hi = 0x9f
 		}
 	case b >= 0xf0 && b <= 0xf4:
 		want = 3
-		if b == 0xf0 {
+		switch b {
+		case 0xf0:
 			lo = 0x90
-		} else if b == 0xf4 {
+		case 0xf4:
 			hi = 0x8f
 		}
 	}

@@ -28,8 +28,8 @@ type golden struct {
 	}
 }
 
-// goldenFolders are testdata and, for files too large to keep here, whatever
-// RECAPTION_TOKENIZER_GOLDENS names; gen.py fills such a folder.
+// goldenFolders are testdata and, for files too large to keep here, the folders
+// RECAPTION_TOKENIZER_GOLDENS names: `gen.py FILE FOLDER/NAME N` fills one.
 func goldenFolders() []string {
 	return append([]string{"testdata"}, filepath.SplitList(os.Getenv("RECAPTION_TOKENIZER_GOLDENS"))...)
 }

@@ -2,7 +2,7 @@
 
     pip install tokenizers==0.22.2
     python gen.py                              # all files of this folder
-    python gen.py FILE/tokenizer.json OUT N    # goldens for one file, N random texts besides
+    python gen.py FILE FOLDER/NAME N           # one tokenizer.json and its goldens, with N random texts
 
 NAME.json is a tokenizer.json, NAME.golden.json.gz what the reference makes of the
 texts below: ids without and with the post-processor's tokens, the pieces of the
