@@ -29,6 +29,9 @@ type family interface {
 	planes() int
 	// imageToken is the id that stands for one feature row.
 	imageToken() int32
+	// prompt says how a prompt must look: the image token's text, how many
+	// tokens take its place, and "raw" or "chat"; see PromptFacts.
+	prompt() (token string, tokens int, template string)
 	// describe is all that decides what image and expand do, for the recipe.
 	describe() map[string]any
 }

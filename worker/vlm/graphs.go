@@ -50,7 +50,6 @@ func loadGraphs(f *folder, fam family, c modelConfig, cfg Config) (*graphs, erro
 	}
 	g := &graphs{ops: map[string]map[string]int{}}
 	paths := map[string]string{}
-	var size int64
 	for _, stem := range []string{visionGraph, embedGraph, decoderGraph} {
 		if paths[stem], err = f.graph(stem, cfg.Precision); err != nil {
 			return nil, err
@@ -59,7 +58,6 @@ func loadGraphs(f *folder, fam family, c modelConfig, cfg Config) (*graphs, erro
 			return nil, fmt.Errorf("%w: %w", ErrModel, err)
 		}
 	}
-	_ = size
 	for op, n := range g.ops[decoderGraph] {
 		if slices.Contains(slotOps, op) {
 			return nil, refuse(paths[decoderGraph], fmt.Sprintf("%d nodes of %s", n, op), "attention in standard operators: such a graph wants right-padded rows in fixed slots, which the engine does not have")

@@ -165,6 +165,13 @@ func (l *llava) planes() int { return 1 }
 
 func (l *llava) imageToken() int32 { return l.id }
 
+func (l *llava) prompt() (token string, tokens int, template string) {
+	if l.template {
+		return l.name, l.features, "chat"
+	}
+	return l.name, l.features, "raw"
+}
+
 func (l *llava) describe() map[string]any {
 	m := l.transform.describe()
 	m["image_token"], m["image_tokens"] = l.name, l.features
