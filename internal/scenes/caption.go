@@ -1,6 +1,7 @@
 package scenes
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 )
@@ -28,7 +29,7 @@ func (s *Scene) Caption(style int, name string, of int) string {
 		say("The picture shows "+what+" on a "+bg+" background.", "There are "+what+".", "On a "+bg+" background one can count "+what+".")
 		say("They are spread out and do not touch.", last, "")
 	case n == 1:
-		where := s.where()
+		where := atPlace(s.place())
 		say("The picture shows one object on a "+bg+" background.", "A "+first.String()+" "+where+" of the picture.", "On a "+bg+" background there is a single "+first.String()+".")
 		say("It is a "+first.String()+" "+where+".", last, "")
 	default:
@@ -57,9 +58,9 @@ func (t Thing) String() string {
 	return t.Size + " " + t.Texture + " " + t.Colour + " " + t.Shape
 }
 
-// where says in which ninth of the picture a single object lies. Layouts keep
-// it at least 8 pixels from every border between them.
-func (s *Scene) where() string {
+// place says in which ninth of the picture the first object lies: "top left",
+// "middle". Layouts keep a single object 8 pixels from every border of them.
+func (s *Scene) place() string {
 	third := func(v int, near, far string) string {
 		switch {
 		case v < (lineA+lineM)*unit/2:
@@ -71,7 +72,12 @@ func (s *Scene) where() string {
 	}
 	o := s.Objects[0]
 	place := strings.TrimSpace(third(o.Y, "top", "bottom") + " " + third(o.X, "left", "right"))
-	if place == "" {
+	return cmp.Or(place, "middle")
+}
+
+// atPlace returns how a caption says a place.
+func atPlace(place string) string {
+	if place == "middle" {
 		return "in the middle"
 	}
 	return "at the " + place

@@ -1,6 +1,9 @@
 package scenes
 
-import "slices"
+import (
+	"maps"
+	"slices"
+)
 
 // Facts is what a caption claims, or what holds of a scene. Two captions that
 // claim the same have equal facts, whatever the order of their sentences.
@@ -9,7 +12,7 @@ type Facts struct {
 	Background *Background // nil: not said
 	Things     []Thing     // equal objects are repeated
 	Claims     []Claim
-	Where      string   // place of a single object; empty: not said
+	Where      string   // place of a single object, as "top left" or "middle"; empty: not said
 	Name       string   // who made NameOf; empty: no name
 	NameOf     string   // shape, in the singular
 	Unread     []string // sentences that say nothing in the words of the world
@@ -40,7 +43,7 @@ func (s *Scene) Facts(name string, of int) Facts {
 		f.Claims = append(f.Claims, Claim{s.Objects[l.Subject].Ref(), l.Relation, s.Objects[l.Object].Ref()})
 	}
 	if len(s.Objects) == 1 {
-		f.Where = s.where()
+		f.Where = s.place()
 	}
 	if name != "" {
 		f.NameOf = s.Objects[of].Shape
@@ -75,6 +78,7 @@ func (t Tally) Share() float64 {
 type Score struct {
 	Readable   Tally // every sentence is in the words of the world
 	Objects    Tally // the things claimed are those there, no more, no fewer
+	Pairs      Tally // the colour-shape pairs claimed are those there, no more, no fewer
 	Bindings   Tally // a colour-shape pair that is there is claimed
 	Full       Tally // a thing that is there is claimed with all four attributes
 	HeldPairs  Tally // as Bindings, for pairs that training never sees
@@ -99,21 +103,16 @@ func Compare(hold, read Facts) Score {
 	if hold.Background != nil {
 		s.Background.add(read.Background != nil && *read.Background == *hold.Background)
 	}
-	refs := map[Ref]bool{}
-	for _, t := range read.Things {
-		refs[t.Ref()] = true
-	}
-	askedRef, askedThing := map[Ref]bool{}, map[Thing]bool{}
-	for _, t := range hold.Things {
-		if r := t.Ref(); !askedRef[r] {
-			askedRef[r] = true
-			s.Bindings.add(refs[r])
-			if HeldPair(r.Colour, r.Shape) {
-				s.HeldPairs.add(refs[r])
-			}
+	there, claimed := refs(hold.Things), refs(read.Things)
+	s.Pairs.add(maps.Equal(there, claimed))
+	for r := range there {
+		s.Bindings.add(claimed[r])
+		if HeldPair(r.Colour, r.Shape) {
+			s.HeldPairs.add(claimed[r])
 		}
-		if !askedThing[t] {
-			askedThing[t] = true
+	}
+	for i, t := range hold.Things {
+		if !slices.Contains(hold.Things[:i], t) {
 			s.Full.add(slices.Contains(read.Things, t))
 		}
 	}
@@ -145,6 +144,7 @@ func Compare(hold, read Facts) Score {
 func (s *Score) Add(o Score) {
 	s.Readable.Add(o.Readable)
 	s.Objects.Add(o.Objects)
+	s.Pairs.Add(o.Pairs)
 	s.Bindings.Add(o.Bindings)
 	s.Full.Add(o.Full)
 	s.HeldPairs.Add(o.HeldPairs)
@@ -158,6 +158,14 @@ func (s *Score) Add(o Score) {
 	s.Name.Add(o.Name)
 	s.NameOnly.Add(o.NameOnly)
 	s.NoName.Add(o.NoName)
+}
+
+func refs(ts []Thing) map[Ref]bool {
+	m := map[Ref]bool{}
+	for _, t := range ts {
+		m[t.Ref()] = true
+	}
+	return m
 }
 
 // sorted returns the things in one order of their own.

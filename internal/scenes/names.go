@@ -14,8 +14,11 @@ var (
 	nameCodas  = []string{"l", "n", "r", "x"}
 )
 
-// notNames begin names that are real brands, or words better not made up.
-var notNames = []string{"skoda", "drama", "plaza", "stasi", "flora", "smirno", "smega", "slava", "trivi", "snapo", "krupa", "stalin"}
+// notNames are parts of real brands, of words, and of what is better not made up.
+var notNames = []string{
+	"skoda", "drama", "plaza", "stasi", "stali", "flora", "smirno", "smega", "slava", "trivi", "krupa",
+	"nig", "fag", "kok", "dik", "tit", "sek", "pis", "kak", "nazi", "puta", "homo", "klit",
+}
 
 // heldNames is the share of names, one in this many, that training never sees.
 const heldNames = 10
@@ -38,7 +41,7 @@ func newName(d *dice, held bool) string {
 
 func isName(w string) bool {
 	for _, n := range notNames {
-		if strings.HasPrefix(w, n) {
+		if strings.Contains(w, n) {
 			return false
 		}
 	}

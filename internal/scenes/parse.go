@@ -31,11 +31,11 @@ func (f *Facts) read(w []string) bool {
 		return true
 	case starts(w, "It is a"):
 		t, ok := thing(w[3:])
-		place, known := strings.Join(w[min(7, len(w)):], " "), false
-		if !ok || len(w) < 8 {
+		if !ok || len(w) < 10 {
 			return false
 		}
-		if known = slices.Contains(places, place); !known {
+		place := strings.Join(w[9:], " ")
+		if !slices.Contains(places, place) || strings.Join(w[7:], " ") != atPlace(place) {
 			return false
 		}
 		f.Things, f.Where = append(f.Things, t), place
@@ -73,9 +73,12 @@ func (f *Facts) readOpening(w []string) bool {
 	switch {
 	case len(what) == 1 && (what[0] == "object" || what[0] == "objects"):
 	case len(what) == 4:
-		shape, plural := singular(what[3])
+		shape, ok := singular(what[3])
+		if !ok || shape == what[3] {
+			return false
+		}
 		t, ok := thing([]string{what[0], what[1], what[2], shape})
-		if !plural || !ok {
+		if !ok {
 			return false
 		}
 		f.Things = append(f.Things, slices.Repeat([]Thing{t}, n)...)
@@ -111,8 +114,7 @@ var (
 		return m
 	}()
 	places = []string{
-		"at the top left", "at the top", "at the top right", "at the left", "in the middle", "at the right",
-		"at the bottom left", "at the bottom", "at the bottom right",
+		"top left", "top", "top right", "left", "middle", "right", "bottom left", "bottom", "bottom right",
 	}
 )
 

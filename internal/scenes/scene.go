@@ -78,9 +78,10 @@ var (
 	kindShares = []int{9, 20, 9, 9, 14, 10, 7, 7, 15} // per cent
 )
 
-// nearColumn and the like are the lines of the layout, in pixels. Two objects
-// are in one row when they differ by less than sameLine; layouts keep that
-// difference under 9 or over 37, so no relation is a matter of taste.
+// lineA, lineM and lineB are where layouts put their rows and columns, in
+// pixels. Two objects are in one row, or column, when they differ by less than
+// sameLine there; layouts keep that difference under 9 pixels or over 37, so no
+// relation is a matter of taste.
 const (
 	lineA, lineM, lineB = 25, 48, 71
 	sameLine            = 20 * unit

@@ -154,6 +154,9 @@ func (t Set) otherAlt(i int, s *Scene) AltText {
 	}
 }
 
+// Key is the sample's key in what is written.
+func (s *Sample) Key() string { return fmt.Sprintf("%08d", s.Index) }
+
 // Caption returns the canonical caption, or one of the paraphrases.
 func (s *Sample) Caption(style int) string { return s.Scene.Caption(style, s.Alt.Name, s.Alt.NameOf) }
 

@@ -5,7 +5,7 @@ import "math/bits"
 // Geometry is done in whole numbers, so that a picture is the same on every
 // machine: the compiler may fuse a floating-point product and sum on some.
 
-// one is 1 in the fixed point that outlines are kept in.
+// fix is 1 in the fixed point that sines and outlines are kept in.
 const fix = 1 << 16
 
 // fullTurn is a whole turn in the unit of angles.

@@ -1,7 +1,5 @@
 package scenes
 
-import "strings"
-
 // Truth is what is written beside a picture: all that holds of it, for whoever
 // trains or scores a captioner. Positions and radii are in pixels, and exact.
 type Truth struct {
@@ -54,10 +52,30 @@ func (s *Sample) Truth() Truth {
 		}
 	}
 	if len(s.Scene.Objects) == 1 {
-		t.Where = strings.TrimPrefix(strings.TrimPrefix(s.Scene.where(), "at the "), "in the ")
+		t.Where = s.Scene.place()
 	}
 	if s.Alt.Name != "" {
 		t.Name, t.NameObject = s.Alt.Name, &s.Alt.NameOf
 	}
 	return t
+}
+
+// Facts returns what the caption of the picture should claim. A truth that was
+// not written by this package may point outside its objects; what does so is
+// left out.
+func (t Truth) Facts() Facts {
+	f := Facts{Count: len(t.Objects), Background: &t.Background, Where: t.Where}
+	for _, o := range t.Objects {
+		f.Things = append(f.Things, o.Thing)
+	}
+	there := func(i int) bool { return i >= 0 && i < len(t.Objects) }
+	for _, l := range t.Relations {
+		if there(l.Subject) && there(l.Object) {
+			f.Claims = append(f.Claims, Claim{t.Objects[l.Subject].Ref(), l.Relation, t.Objects[l.Object].Ref()})
+		}
+	}
+	if t.NameObject != nil && there(*t.NameObject) {
+		f.Name, f.NameOf = t.Name, t.Objects[*t.NameObject].Shape
+	}
+	return f
 }

@@ -59,23 +59,29 @@ func WriteWebDataset(ctx context.Context, dir string, set Set, count int) error 
 
 // WriteFolder writes the first count samples of the set to dir as pictures and
 // a metadata.jsonl: a line for each with file_name, text (the alt-text, null
-// when there is none), title and truth. The rest is as in WriteWebDataset.
+// when there is none), title and truth, which appears when all pictures are
+// there. The rest is as in WriteWebDataset.
 func WriteFolder(ctx context.Context, dir string, set Set, count int) (err error) {
 	if err := prepare(dir, set, count); err != nil {
 		return err
 	}
-	f, err := os.Create(filepath.Join(dir, "metadata.jsonl"))
+	path := filepath.Join(dir, "metadata.jsonl")
+	f, err := os.Create(path + ".part")
 	if err != nil {
 		return fmt.Errorf("write scenes: %w", err)
 	}
-	defer func() { err = errors.Join(err, f.Close()) }()
+	defer func() {
+		if err = errors.Join(err, f.Close()); err == nil {
+			err = os.Rename(f.Name(), path)
+		}
+	}()
 	lines := bufio.NewWriter(f)
 	err = each(ctx, set, count, func(s Sample, image []byte) error {
 		line := struct {
 			FileName string  `json:"file_name"`
 			Text     *string `json:"text"`
 			page
-		}{FileName: fmt.Sprintf("%08d.png", s.Index), page: page{Title: s.Title, Truth: s.Truth()}}
+		}{FileName: s.Key() + ".png", page: page{Title: s.Title, Truth: s.Truth()}}
 		if s.Alt.Text != "" {
 			line.Text = &s.Alt.Text
 		}
@@ -184,7 +190,7 @@ func (w *shardWriter) add(s Sample, image []byte) error {
 			continue
 		}
 		h := &tar.Header{
-			Name: fmt.Sprintf("%08d.%s", s.Index, m.ext), Mode: 0o644, Size: int64(len(m.body)),
+			Name: s.Key() + "." + m.ext, Mode: 0o644, Size: int64(len(m.body)),
 			ModTime: time.Unix(0, 0), Format: tar.FormatUSTAR,
 		}
 		if err := w.tar.WriteHeader(h); err != nil {
