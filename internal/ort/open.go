@@ -53,7 +53,7 @@ func Open(path string) error {
 func load(path string) error {
 	if !onnxruntime.IsInitialized() {
 		onnxruntime.SetSharedLibraryPath(path)
-		if err := onnxruntime.InitializeEnvironment(onnxruntime.WithLogLevelError()); err != nil {
+		if err := onnxruntime.InitializeEnvironment(onnxruntime.WithLogLevelFatal()); err != nil {
 			return err
 		}
 	}

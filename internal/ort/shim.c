@@ -28,7 +28,7 @@ int rc_attach(const char *path) {
 
 OrtStatus *rc_open_env(void) {
   // The environment is one per process; this takes a share in it.
-  TRY(api->CreateEnv(ORT_LOGGING_LEVEL_ERROR, "recaption", &env));
+  TRY(api->CreateEnv(ORT_LOGGING_LEVEL_FATAL, "recaption", &env));
   return api->GetAllocatorWithDefaultOptions(&plain);
 }
 
@@ -98,7 +98,8 @@ static OrtStatus *set_options(OrtSessionOptions *so, const rc_options *o) {
   // Patterns serve one shape only, and shapes change with every step here.
   TRY(api->DisableMemPattern(so));
   TRY(o->arena ? api->EnableCpuMemArena(so) : api->DisableCpuMemArena(so));
-  TRY(api->SetSessionLogSeverityLevel(so, ORT_LOGGING_LEVEL_ERROR));
+  // What fails is returned; the runtime need not print it too.
+  TRY(api->SetSessionLogSeverityLevel(so, ORT_LOGGING_LEVEL_FATAL));
   TRY(api->AddSessionConfigEntry(so, "session.intra_op.allow_spinning", o->spin ? "1" : "0"));
   TRY(api->AddSessionConfigEntry(so, "session.inter_op.allow_spinning", o->spin ? "1" : "0"));
   for (size_t i = 0; i < o->n; i++) TRY(api->AddSessionConfigEntry(so, o->keys[i], o->values[i]));

@@ -1,0 +1,256 @@
+package vlm
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"recaption/internal/ort"
+	"recaption/schemas"
+)
+
+// poison is a sample that makes the runtime itself fail: its token is outside
+// the embedding table.
+func poison(p *Prepared) *Prepared {
+	bad := *p
+	bad.ids = slices.Clone(p.ids)
+	bad.ids[len(bad.ids)-1] = 1 << 20
+	return &bad
+}
+
+func TestOnlyThePoisonedFail(t *testing.T) {
+	e := start(t, tiny, config(func(c *Config) { c.Lanes = 1 }))
+	ps := prepare(t, e, goldens(t))
+	want := generate(t, e, ps)
+	for _, at := range [][]int{{0}, {7}, {19}, {3, 4, 5}, {0, 10, 19}} {
+		mixed := slices.Clone(ps)
+		for _, i := range at {
+			mixed[i] = poison(ps[i])
+		}
+		var wg sync.WaitGroup
+		for i, p := range mixed {
+			wg.Go(func() {
+				got, err := e.Generate(context.Background(), p)
+				var s *SampleError
+				switch bad := slices.Contains(at, i); {
+				case bad && (!errors.As(err, &s) || s.Reason != schemas.ReasonEngine):
+					t.Errorf("poison %v: sample %d: %v", at, i, err)
+				case !bad && err != nil:
+					t.Errorf("poison %v: sample %d: %v", at, i, err)
+				case !bad:
+					if d := cmp.Diff(want[i], got); d != "" {
+						t.Errorf("poison %v: sample %d: %s", at, i, d)
+					}
+				}
+			})
+		}
+		wg.Wait()
+	}
+}
+
+// A runtime that fails on what it could do before ends the engine and blames no sample.
+func TestDeadRuntimeEndsTheEngine(t *testing.T) {
+	e := open(t, tiny, config(func(c *Config) { c.Lanes = 1 }))
+	ps := prepare(t, e, goldens(t)[:4])
+	run := make(chan error, 1)
+	go func() { run <- e.Run(context.Background()) }()
+	generate(t, e, ps)
+	e.graphs.decoder.Close() // as a lost device: every run fails from here on
+	var wg sync.WaitGroup
+	for _, p := range ps {
+		wg.Go(func() {
+			if _, err := e.Generate(context.Background(), p); !errors.Is(err, ErrStopped) {
+				t.Errorf("generate: %v", err)
+			}
+		})
+	}
+	wg.Wait()
+	if err := <-run; !errors.Is(err, ort.ErrClosed) {
+		t.Errorf("run: %v", err)
+	}
+	if _, err := e.Generate(context.Background(), ps[0]); !errors.Is(err, ErrStopped) {
+		t.Errorf("generate after the end: %v", err)
+	}
+	if err := e.Run(context.Background()); err == nil {
+		t.Error("ran twice")
+	}
+}
+
+func TestCancelledCallsReturnAtOnce(t *testing.T) {
+	e := open(t, tiny, config()) // nothing runs: a call can only end by its context
+	p := prepare(t, e, goldens(t)[:1])[0]
+	ctx, cancel := context.WithCancel(context.Background())
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		if _, err := e.Generate(ctx, p); !errors.Is(err, context.Canceled) {
+			t.Errorf("waiting: %v", err)
+		}
+	})
+	cancel()
+	wg.Wait()
+	if _, err := e.Generate(ctx, p); !errors.Is(err, context.Canceled) {
+		t.Errorf("cancelled before: %v", err)
+	}
+	if n := len(e.queue.close()); n != 0 {
+		t.Errorf("%d calls still wait", n)
+	}
+}
+
+// A cancelled row leaves its batch, and the others go on.
+func TestCancelledRowLeavesItsBatch(t *testing.T) {
+	e := open(t, tiny, config())
+	l, err := newLane(e)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.close()
+	gs := goldens(t)[:3]
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	var rows []*row
+	for i, p := range prepare(t, e, gs) {
+		rows = append(rows, newRow(context.Background(), p))
+		if i == 1 {
+			rows[i].ctx = ctx
+		}
+	}
+	if err := l.run(context.Background(), rows); err != nil {
+		t.Fatal(err)
+	}
+	for i, r := range rows {
+		<-r.done
+		if i == 1 && !errors.Is(r.err, context.Canceled) || i != 1 && (r.err != nil || !slices.Equal(r.caption.TokenIDs, gs[i].IDs)) {
+			t.Errorf("row %d: %v, %v", i, r.caption, r.err)
+		}
+	}
+}
+
+func TestEndOfRunAnswersAll(t *testing.T) {
+	e := open(t, tiny, config())
+	ps := prepare(t, e, goldens(t))
+	ctx, cancel := context.WithCancel(context.Background())
+	var run sync.WaitGroup
+	run.Go(func() {
+		if err := e.Run(ctx); !errors.Is(err, context.Canceled) {
+			t.Errorf("run: %v", err)
+		}
+	})
+	var calls sync.WaitGroup
+	for range 200 {
+		calls.Go(func() {
+			for {
+				if _, err := e.Generate(context.Background(), ps[0]); err != nil {
+					if !errors.Is(err, ErrStopped) {
+						t.Errorf("generate: %v", err)
+					}
+					return
+				}
+			}
+		})
+	}
+	generate(t, e, ps) // the engine is in the middle of its work
+	cancel()
+	run.Wait()
+	calls.Wait()
+}
+
+func TestPrepareErrorsBecomeRows(t *testing.T) {
+	e := open(t, tiny, config())
+	g := goldens(t)[0]
+	long := strings.Repeat("word ", 200)
+	for _, c := range []struct {
+		name string
+		r    Request
+		want schemas.Reason
+	}{
+		{"no image", Request{Prompt: g.Prompt}, schemas.ReasonTruncated},
+		{"no picture", Request{Image: []byte("hello there"), Prompt: g.Prompt}, schemas.ReasonUnsupportedFormat},
+		{"cut picture", Request{Image: g.image[:30], Prompt: g.Prompt}, ""},
+		{"two image tokens", Request{Image: g.image, Prompt: "<image><image>"}, ReasonBadPrompt},
+		{"not UTF-8", Request{Image: g.image, Prompt: "\xff"}, ReasonBadPrompt},
+		{"too long", Request{Image: g.image, Prompt: long}, schemas.ReasonPromptLong},
+	} {
+		_, err := e.Prepare(c.r)
+		var s *SampleError
+		if !errors.As(err, &s) || c.want != "" && s.Reason != c.want {
+			t.Errorf("%s: %v", c.name, err)
+		}
+	}
+	bomb, err := Open(tiny, config(func(c *Config) { c.MaxPixels = 100 }))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer bomb.Close()
+	var s *SampleError
+	if _, err := bomb.Prepare(Request{Image: g.image}); !errors.As(err, &s) || s.Reason != schemas.ReasonBomb {
+		t.Errorf("too many pixels: %v", err)
+	}
+}
+
+func TestPromptWithoutImageTokenHasItInFront(t *testing.T) {
+	e := open(t, tiny, config())
+	g := goldens(t)[1]
+	p, err := e.Prepare(Request{Image: g.image, Prompt: strings.TrimPrefix(g.Prompt, "<image>")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(g.PromptIDs, p.ids); d != "" {
+		t.Error(d)
+	}
+}
+
+// The caption ends where the model's positions end, and says so.
+func TestRoomBoundsTheCaption(t *testing.T) {
+	e := start(t, tiny, config())
+	g := goldens(t)[5]
+	g.Prompt += strings.Repeat("<alt>", 128-3-len(g.PromptIDs))
+	p, err := e.Prepare(Request{Image: g.image, Prompt: g.Prompt})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p.Tokens() != 125 || p.settings.MaxTokens != 3 {
+		t.Errorf("%d tokens, room for %d", p.Tokens(), p.settings.MaxTokens)
+	}
+	got, err := e.Generate(context.Background(), p)
+	if err != nil || len(got.TokenIDs) > 3 {
+		t.Errorf("%v, %v", got, err)
+	}
+}
+
+func TestClean(t *testing.T) {
+	e := open(t, tiny, config())
+	for in, want := range map[string]string{
+		"a red star": "a red star", "a<image>b": "a b", "<ima<image>ge>": "<ima ge>", "<eos><caption> x": "   x", "<b>": "<b>",
+	} {
+		if got := e.Clean(in); got != want {
+			t.Errorf("%q became %q, want %q", in, got, want)
+		}
+	}
+}
+
+func TestNotFiniteLogitsFailTheSample(t *testing.T) {
+	e := start(t, tiny, config(func(c *Config) { c.Lanes = 1 }))
+	ps := prepare(t, e, goldens(t)[:3])
+	want := generate(t, e, ps)
+	bad := *ps[1]
+	bad.picture.tensors = []tensor{{shape: []int64{1, 3, 32, 32}, floats: slices.Repeat([]float32{3e38}, 3*32*32)}}
+	var wg sync.WaitGroup
+	for i, p := range []*Prepared{ps[0], &bad, ps[2]} {
+		wg.Go(func() {
+			got, err := e.Generate(context.Background(), p)
+			var s *SampleError
+			if i == 1 && !errors.As(err, &s) {
+				t.Errorf("sample with infinities: %v, %v", got, err)
+			}
+			if i != 1 && (err != nil || !cmp.Equal(want[i], got)) {
+				t.Errorf("its neighbour %d: %v, %v", i, got, err)
+			}
+		})
+	}
+	wg.Wait()
+}
