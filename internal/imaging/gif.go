@@ -123,6 +123,10 @@ func decodeGIF(b []byte, _ int) (*Image, error) {
 	if f.litWidth < 2 || f.litWidth > 8 {
 		return nil, corrupt("gif: code size %d", f.litWidth)
 	}
+	// A code of 12 bits stands for 4,096 pixels at the most.
+	if f.w*f.h/(4096*8/12) > len(f.blocks) {
+		return nil, truncated("gif: %d bytes for %d x %d pixels", len(f.blocks), f.w, f.h)
+	}
 	img := NewImage(f.width, f.height)
 	colours := f.colours()
 	// Around the frame the canvas has the colour key, else the first colour.

@@ -31,7 +31,7 @@ const (
 
 // maxScans bounds the work that a small file can ask for, since each scan of a
 // progressive picture visits all of its blocks. Encoders write about ten.
-const maxScans = 256
+const maxScans = 100
 
 type jpegDecoder struct {
 	data []byte
@@ -52,6 +52,10 @@ type jpegDecoder struct {
 
 	bits  bitReader
 	scans int
+
+	// What a TIFF says about a JPEG in it.
+	plainRGB            bool // three components are RGB
+	maxWidth, maxHeight int  // 0 for any
 }
 
 // jpegComponent is one plane of samples.
@@ -121,6 +125,10 @@ func noSegment(marker byte) bool {
 
 func decodeJPEG(b []byte, limit int) (*Image, error) {
 	d := jpegDecoder{data: b, pos: 2}
+	return d.decode(limit)
+}
+
+func (d *jpegDecoder) decode(limit int) (*Image, error) {
 	defer d.free()
 	for {
 		marker, err := d.nextMarker()
@@ -159,6 +167,13 @@ func (d *jpegDecoder) take(marker byte, seg []byte, limit int) error {
 		}
 		if err := d.frame(marker, seg); err != nil {
 			return err
+		}
+		if blocks := d.blocks(); blocks > 8*len(d.data) {
+			// Each takes a bit at the least.
+			return truncated("jpeg: %d bytes for %d blocks", len(d.data), blocks)
+		}
+		if d.maxWidth > 0 && (d.width > d.maxWidth || d.height > d.maxHeight) {
+			return corrupt("jpeg: %d x %d in a block of %d x %d", d.width, d.height, d.maxWidth, d.maxHeight)
 		}
 		return checkSize(d.width, d.height, limit)
 	case marker == markerDHT:
@@ -271,6 +286,15 @@ func (d *jpegDecoder) frame(marker byte, seg []byte) error {
 		c.scanWide, c.scanHigh = ceilDiv(c.width, 8), ceilDiv(c.height, 8)
 	}
 	return nil
+}
+
+// blocks is the number of blocks of all components.
+func (d *jpegDecoder) blocks() int {
+	n := 0
+	for i := range d.comps {
+		n += d.comps[i].scanWide * d.comps[i].scanHigh
+	}
+	return n
 }
 
 func ceilDiv(a, b int) int { return (a + b - 1) / b }

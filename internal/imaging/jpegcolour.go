@@ -32,6 +32,8 @@ func (d *jpegDecoder) conversion() func(rgb []byte, rows [][]byte) {
 	}
 	named := d.comps[0].id == 'R' && d.comps[1].id == 'G' && d.comps[2].id == 'B'
 	switch {
+	case d.plainRGB:
+		return planesToRGB
 	case d.jfif:
 		return yccToRGB
 	case d.adobe && d.transform == 0, !d.adobe && named:

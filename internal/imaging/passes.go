@@ -47,6 +47,7 @@ func resampleRows(dst, src *Image, first int, k *kernel) {
 		for x := range dst.Width {
 			from, weights := k.at(x)
 			pixels := in[from : from+len(weights)]
+			weights = weights[:len(pixels)]
 			var r, g, bl int64 = half, half, half
 			for j := range pixels {
 				p, w := &pixels[j], weights[j]

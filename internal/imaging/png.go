@@ -26,6 +26,10 @@ const (
 	pngRGBA      = 6
 )
 
+// maxDeflate is what a byte of deflated data gives at the most: a match of 258
+// bytes in two bits.
+const maxDeflate = 1032
+
 func isPNG(b []byte) bool { return len(b) >= 8 && string(b[:8]) == pngSignature }
 
 // pngHeader is the content of IHDR.
@@ -138,6 +142,13 @@ func decodePNG(b []byte, _ int) (*Image, error) {
 		return nil, truncated("png: no data")
 	case d.colour == pngPalette && d.palette == nil:
 		return nil, corrupt("png: no palette")
+	}
+	size := 0
+	for _, c := range data {
+		size += len(c)
+	}
+	if need := h.height * ceilDiv(h.width*h.channels()*h.depth, 8); need/maxDeflate > size {
+		return nil, truncated("png: %d bytes for %d of pixels", size, need)
 	}
 	compressed := &chunkReader{chunks: data}
 	if err := zlibHeader(compressed); err != nil {
