@@ -66,6 +66,9 @@ func (j CaptionJob) Validate() error {
 	if j.Generation < 0 {
 		return bad(fmt.Errorf("generation %d: want 0 or more", j.Generation))
 	}
+	if j.Generation == 0 && len(j.Rows) > 0 {
+		return bad(fmt.Errorf("rows %v: want none in generation 0, which takes all", j.Rows))
+	}
 	if err := j.File.validate(); err != nil {
 		return bad(err)
 	}

@@ -1,0 +1,115 @@
+package coordinator
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"recaption/coordinator/source"
+	"recaption/schemas"
+	"recaption/shards"
+)
+
+// Spec is what a user asks for.
+type Spec struct {
+	Dataset schemas.DatasetID
+	Source  string // as given to source.Open
+	Limit   int    // first samples taken; 0: all
+	Cut     schemas.CutLimits
+	Recipe  schemas.Recipe
+	Gate    schemas.Gate
+	Pool    schemas.Pool
+}
+
+// Run is a launched run: one revision x one recipe.
+type Run struct {
+	ID      schemas.RunID
+	Dataset schemas.Dataset
+	Recipe  schemas.RecipeID
+	Gate    schemas.GateID
+	Pool    schemas.Pool
+	Resumed bool // it was launched before
+
+	prompts []schemas.Prompt
+	gate    schemas.Gate
+}
+
+// Launch writes what a run is made of: the revision's description, the recipe,
+// the gate and the run's first record. All of it follows from spec and source,
+// so launching again gives the same run, and writes nothing new.
+func Launch(ctx context.Context, st shards.Store, src source.Source, spec Spec) (Run, error) {
+	revision, parts, err := revise(ctx, src, spec)
+	if err != nil {
+		return Run{}, fmt.Errorf("list source %s: %w", spec.Source, err)
+	}
+	recipe, recipeID, err := spec.Recipe.Encode()
+	if err != nil {
+		return Run{}, err
+	}
+	gateText, gateID, err := spec.Gate.Encode()
+	if err != nil {
+		return Run{}, err
+	}
+	run := Run{
+		ID: schemas.NewRunID(spec.Dataset, revision, recipeID, gateID),
+		Dataset: schemas.Dataset{
+			Kind: "dataset", Version: 1,
+			Dataset: spec.Dataset, Revision: revision, Source: spec.Source, Format: string(src.Format()),
+			Parts: parts, Limit: spec.Limit, Cut: spec.Cut, Schema: schemas.SamplesSchema,
+		},
+		Recipe: recipeID, Gate: gateID, Pool: spec.Pool,
+		prompts: spec.Recipe.Prompts, gate: spec.Gate,
+	}
+	description, err := run.Dataset.Encode()
+	if err != nil {
+		return Run{}, err
+	}
+	launched, err := run.record(schemas.RunLaunched).Encode()
+	if err != nil {
+		return Run{}, err
+	}
+	for _, o := range []struct {
+		key string
+		b   []byte
+	}{
+		{shards.DatasetKey(spec.Dataset, revision), description},
+		{shards.RecipeKey(recipeID), recipe},
+		{shards.GateKey(gateID), gateText},
+		{shards.RunKey(run.ID, 0), launched},
+	} {
+		// That there is one already says that it was launched before; what it
+		// says beyond the time of launch is what its name digests.
+		if _, err := shards.Commit(ctx, st, o.key, o.b); errors.Is(err, shards.ErrExists) {
+			run.Resumed = true
+		} else if err != nil {
+			return Run{}, err
+		}
+	}
+	return run, nil
+}
+
+func (r Run) record(state schemas.RunState) schemas.RunRecord {
+	return schemas.RunRecord{
+		Run: r.ID, State: state, Dataset: r.Dataset.Dataset, Revision: r.Dataset.Revision,
+		Recipe: r.Recipe, Gate: r.Gate, Pool: r.Pool, At: time.Now().UTC().Truncate(time.Second),
+	}
+}
+
+// revise names the revision: the digest of the source's parts and the settings
+// of the cut. An unchanged source cut in the same way is the same revision.
+func revise(ctx context.Context, src source.Source, spec Spec) (schemas.RevisionID, int, error) {
+	lines := []string{
+		string(spec.Dataset), string(src.Format()), schemas.SamplesSchema,
+		fmt.Sprint(spec.Limit), fmt.Sprint(spec.Cut.Rows), fmt.Sprint(spec.Cut.Bytes),
+	}
+	parts := 0
+	for part, err := range src.Parts(ctx) {
+		if err != nil {
+			return "", 0, err
+		}
+		lines = append(lines, part.Line())
+		parts++
+	}
+	return schemas.NewRevisionID(lines...), parts, nil
+}

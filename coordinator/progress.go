@@ -1,0 +1,92 @@
+package coordinator
+
+import (
+	"maps"
+
+	"recaption/schemas"
+)
+
+// Progress is a fold over part records and receipts: what a run has come to.
+type Progress struct {
+	Parts      int                          `json:"parts"`     // of the source, or those within the limit once they are cut
+	PartsCut   int                          `json:"parts_cut"` // with a record
+	Samples    int                          `json:"samples"`   // rows of the parts cut
+	Shards     int                          `json:"shards"`
+	ShardsDone int                          `json:"shards_done"` // with a receipt
+	Rows       int                          `json:"rows"`        // of the shards done
+	Statuses   map[schemas.RowStatus]int    `json:"statuses"`    // of those rows
+	Reasons    map[schemas.Reason]int       `json:"reasons"`
+	Captions   int                          `json:"captions"` // written, further tries included
+	Accepted   int                          `json:"accepted"` // rows with a caption that the gate accepts
+	Flags      map[schemas.Flag]int         `json:"flags"`
+	Tokens     int64                        `json:"tokens"`
+	Seconds    map[string]float64           `json:"seconds"` // by stage, summed over goroutines
+	Faults     []schemas.Fault              `json:"faults"`  // what the parts lost, by reason
+	Repeated   *schemas.Repeated            `json:"repeated,omitempty"`
+	Sources    map[schemas.SampleStatus]int `json:"sample_statuses"` // as cut
+}
+
+func newProgress() Progress {
+	return Progress{
+		Statuses: map[schemas.RowStatus]int{},
+		Reasons:  map[schemas.Reason]int{},
+		Flags:    map[schemas.Flag]int{},
+		Seconds:  map[string]float64{},
+		Sources:  map[schemas.SampleStatus]int{},
+		Faults:   []schemas.Fault{},
+	}
+}
+
+// clone is a copy that shares nothing with p.
+func (p Progress) clone() Progress {
+	p.Statuses, p.Reasons, p.Flags = maps.Clone(p.Statuses), maps.Clone(p.Reasons), maps.Clone(p.Flags)
+	p.Seconds, p.Sources = maps.Clone(p.Seconds), maps.Clone(p.Sources)
+	p.Faults = append([]schemas.Fault{}, p.Faults...)
+	return p
+}
+
+// addPart takes one part's record.
+func (p *Progress) addPart(r schemas.PartRecord) {
+	p.PartsCut++
+	for _, s := range r.Shards {
+		p.Shards++
+		p.Samples += s.File.Rows
+		addAll(p.Sources, s.Statuses)
+	}
+	for _, f := range r.Faults {
+		p.addFault(f)
+	}
+}
+
+func (p *Progress) addFault(f schemas.Fault) {
+	for i := range p.Faults {
+		if g := &p.Faults[i]; g.Reason == f.Reason {
+			g.Count += f.Count
+			g.Lost = g.Lost || f.Lost
+			return
+		}
+	}
+	p.Faults = append(p.Faults, f)
+}
+
+// addReceipt takes one shard's receipt.
+func (p *Progress) addReceipt(r schemas.Receipt) {
+	p.ShardsDone++
+	p.Rows += r.File.Rows
+	addAll(p.Statuses, r.Statuses)
+	addAll(p.Reasons, r.Reasons)
+	addAll(p.Flags, r.Flags)
+	p.Captions += r.Captions
+	p.Accepted += r.Accepted
+	p.Tokens += r.Tokens
+	addAll(p.Seconds, r.Seconds)
+	if q := r.Repeated; q != nil && (p.Repeated == nil || q.Rows > p.Repeated.Rows) {
+		p.Repeated = q // the shard in which one caption is most frequent
+	}
+}
+
+func addAll[K comparable, V int | float64](to, from map[K]V) {
+	for k, v := range from {
+		to[k] += v
+	}
+}
