@@ -6,7 +6,7 @@
     v12/bin/python gen.py          # files/, golden/decode.json, pixels.zip, resize.json, normalize.json
     v13/bin/python gen.py order    # golden/resize13.json
 
-files/ holds what this script writes; hostile/ holds files of Pillow's own test
+bench/ holds two JPEGs of 320 x 240 for the benchmarks. files/ holds what this script writes; hostile/ holds files of Pillow's own test
 suite (see hostile/README.md), which are decoded here too.
 """
 import hashlib
@@ -444,6 +444,12 @@ def write_decode():
     for name, b in {**jpegs(), **pngs(), **gifs(), **webps(), **bmps(), **tiffs(), **unknown()}.items():
         with open(os.path.join(files, name), "wb") as f:
             f.write(b)
+    big = soft(320, 240)
+    grain = Image.frombytes("RGB", (320, 240), noise(320, 240, 9))
+    big = Image.blend(big, grain, 0.1)
+    os.makedirs(os.path.join(here, "bench"), exist_ok=True)
+    for name, options in (("420.jpg", {}), ("progressive.jpg", {"progressive": True})):
+        big.save(os.path.join(here, "bench", name), quality=85, subsampling=2, **options)
     index = {}
     with zipfile.ZipFile(os.path.join(golden, "pixels.zip"), "w", zipfile.ZIP_DEFLATED, compresslevel=9) as z:
         for folder in (files, hostile):
