@@ -1,0 +1,76 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/pflag"
+
+	"recaption/models"
+	"recaption/worker/vlm"
+)
+
+// engineFlags adds the flags of the engine's settings.
+func engineFlags(f *pflag.FlagSet) {
+	f.String("device", "", "cpu, or cuda:0, cuda:1, … (default: engine.device, cpu)")
+	f.Int("threads", 0, "threads of one operator (default: shared among the cores)")
+	f.Int("batch", 0, "samples in a batch (default: engine.batch_size, 32)")
+}
+
+func engineConfig(s settings) vlm.Config {
+	c := vlm.DefaultConfig()
+	c.Device, c.Threads, c.BatchSize = s.Engine.Device, s.Engine.Threads, s.Engine.BatchSize
+	return c
+}
+
+// findModel gives the folder of a model: the one that comes with the program
+// for "bundled", which is unpacked into the cache folder.
+func findModel(name string) (string, error) {
+	if name == "bundled" {
+		return models.Unpack()
+	}
+	info, err := os.Stat(name)
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		return "", usagef("model %s is not there; name a folder in the layout of a public ONNX repository, or bundled", name)
+	case err != nil:
+		return "", fmt.Errorf("model: %w", err)
+	case !info.IsDir():
+		return "", usagef("model %s is a file; name the folder that holds config.json and onnx/", name)
+	}
+	return filepath.Clean(name), nil
+}
+
+// withEngine opens a model, runs its engine while use does, and closes it.
+func withEngine(ctx context.Context, dir string, s settings, use func(context.Context, *vlm.Engine) error) error {
+	e, err := vlm.Open(dir, engineConfig(s))
+	if err != nil {
+		return err
+	}
+	defer e.Close()
+	// The engine outlives ctx: who uses it decides what is finished.
+	running, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	using, fail := context.WithCancelCause(ctx)
+	defer fail(nil)
+	ended := make(chan error, 1)
+	go func() {
+		err := e.Run(running)
+		if running.Err() == nil {
+			fail(err) // it can't go on: neither can they
+		}
+		ended <- err
+	}()
+	err = use(using, e)
+	engineDied := running.Err() == nil && using.Err() != nil && ctx.Err() == nil
+	cause := context.Cause(using)
+	stop()
+	<-ended
+	if engineDied {
+		return cause
+	}
+	return err
+}

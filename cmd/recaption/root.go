@@ -1,0 +1,92 @@
+package main
+
+import (
+	"fmt"
+	"log/slog"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+// newRoot builds the command tree.
+func newRoot() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "recaption",
+		Short: "Rewrite the captions of image-text data sets with a vision-language model",
+		Long: `Recaption rewrites the captions of image-text data sets with a vision-language
+model that sees the image, its alt-text and its context.
+
+Settings come from flags, then from the environment (RECAPTION_ENGINE_DEVICE
+for engine.device), then from the file that --config names. "recaption config
+check" prints what would be used.`,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+	}
+	asGroup(root)
+	root.SuggestionsMinimumDistance = 2
+	root.PersistentFlags().String("config", "", "settings file (YAML)")
+	root.PersistentFlags().String("log-level", "", "debug, info, warn or error")
+	root.PersistentFlags().String("log-format", "", "text or json")
+	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
+		return usagef("%w; see %s --help", err, c.CommandPath())
+	})
+	root.AddCommand(
+		newRunCommand(),
+		newCaptionCommand(),
+		newScenesCommand(),
+		newShardsCommand(),
+		newModelCommand(),
+		newDoctorCommand(),
+		newConfigCommand(),
+		newVersionCommand(),
+	)
+	return root
+}
+
+// asGroup makes c a command that does nothing by itself: it shows its help, or
+// says which of its commands was perhaps meant.
+func asGroup(c *cobra.Command) {
+	c.Args = cobra.ArbitraryArgs
+	c.RunE = func(c *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return c.Help()
+		}
+		hint := fmt.Sprintf("see %s --help", c.CommandPath())
+		if near := c.SuggestionsFor(args[0]); len(near) > 0 {
+			hint = "did you mean " + strings.Join(near, " or ") + "?"
+		}
+		return usagef("%s has no command %q; %s", c.CommandPath(), args[0], hint)
+	}
+}
+
+// exactArgs is cobra.ExactArgs with an error that says what to type.
+func exactArgs(n int, what string) cobra.PositionalArgs {
+	return func(c *cobra.Command, args []string) error {
+		if len(args) != n {
+			return usagef("%s: want %s, got %d arguments; see %s --help", c.CommandPath(), what, len(args), c.CommandPath())
+		}
+		return nil
+	}
+}
+
+// someArgs wants at least one argument.
+func someArgs(what string) cobra.PositionalArgs {
+	return func(c *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return usagef("%s: want %s; see %s --help", c.CommandPath(), what, c.CommandPath())
+		}
+		return nil
+	}
+}
+
+// newLog makes the program's logger, which writes to standard error.
+func newLog(s logSettings) *slog.Logger {
+	var level slog.Level
+	_ = level.UnmarshalText([]byte(s.Level)) // checked by settings.validate
+	opts := &slog.HandlerOptions{Level: level}
+	if s.Format == "json" {
+		return slog.New(slog.NewJSONHandler(os.Stderr, opts))
+	}
+	return slog.New(slog.NewTextHandler(os.Stderr, opts))
+}

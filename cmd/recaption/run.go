@@ -1,0 +1,226 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
+
+	"recaption/coordinator"
+	"recaption/coordinator/source"
+	"recaption/schemas"
+	"recaption/worker"
+	"recaption/worker/vlm"
+)
+
+// runOptions are the flags of recaption run that are not settings.
+type runOptions struct {
+	source, dataset, model, recipe, gate, out, state string
+	limit                                            int
+	json                                             bool
+}
+
+func newRunCommand() *cobra.Command {
+	var o runOptions
+	c := &cobra.Command{
+		Use:   "run --source X --out DIR|s3://…",
+		Short: "Recaption a data set on this machine, from its source to committed captions",
+		Long: `Recaption a data set with all roles in one process: cut the source into shards,
+caption them, commit the captions, and sum up.
+
+With --out DIR, NATS and an S3 gateway run inside, and everything is kept below
+the folder: the objects in DIR/state/s3, DIR/summary.json and DIR/gallery.html.
+With --out s3://bucket/prefix the objects go there.
+
+Whatever ends a run, the same command goes on where it stopped: no shard is
+captioned again after its receipt.`,
+		Example: `  recaption run --source data/ --model bundled --out recaptioned
+  recaption run --source 's3://pairs/cc12m/' --model ./smolvlm --recipe recipe.yaml --out s3://captions/cc12m --limit 1000`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			s, err := loadSettings(c.Flags())
+			if err != nil {
+				return err
+			}
+			return o.run(c, s)
+		},
+	}
+	f := c.Flags()
+	f.StringVar(&o.source, "source", "", "folder or glob of tars, folder of images, or s3://bucket/prefix of tars")
+	f.StringVar(&o.dataset, "dataset", "", "name of the dataset (default: from the source)")
+	f.StringVar(&o.model, "model", "bundled", "model folder, or bundled")
+	f.StringVar(&o.recipe, "recipe", "", "recipe file (default: the model's own, or a plain one)")
+	f.StringVar(&o.gate, "gate", "", "gate file (default: see docs/gate.md)")
+	f.StringVar(&o.out, "out", "", "folder or s3://bucket/prefix for the results")
+	f.StringVar(&o.state, "state", "", "folder of the embedded services (default: DIR/state, or below the cache folder)")
+	f.IntVar(&o.limit, "limit", 0, "take only the first N samples; 0: all")
+	f.BoolVar(&o.json, "json", false, "print the summary as JSON")
+	f.String("endpoint", "", "URL of the S3 store of s3:// places (default: AWS)")
+	f.String("region", "", "its region")
+	f.Bool("path-style", false, "its buckets are in the path, not in the host name")
+	f.String("ca-file", "", "PEM certificates to trust beside the system's")
+	f.String("nats", "", "URL of a NATS server (default: one runs inside)")
+	f.Int("slots", 0, "jobs in hand (default: worker.slots, 2)")
+	f.Duration("drain", 0, "time to finish jobs in hand after the first signal (default: worker.drain, 25s)")
+	engineFlags(f)
+	return c
+}
+
+func (o runOptions) run(c *cobra.Command, s settings) error {
+	ctx, log := c.Context(), newLog(s.Log)
+	began := time.Now()
+	if o.source == "" {
+		return usagef("--source: want a folder, a glob of tars, or s3://bucket/prefix")
+	}
+	if o.limit < 0 {
+		return usagef("--limit %d: want 0 or more", o.limit)
+	}
+	where, err := parseOut(o.out, o.state)
+	if err != nil {
+		return err
+	}
+	dataset, err := datasetName(o.dataset, o.source)
+	if err != nil {
+		return err
+	}
+	g, err := readGate(o.gate)
+	if err != nil {
+		return err
+	}
+	dir, err := findModel(o.model)
+	if err != nil {
+		return err
+	}
+	file, err := readRecipe(dir, o.recipe)
+	if err != nil {
+		return err
+	}
+	sources := sourceConfig(s)
+	src, err := source.Open(ctx, o.source, sources)
+	if err != nil {
+		return asUsage(err, source.ErrNoSource)
+	}
+	return withEngine(ctx, dir, s, func(ctx context.Context, e *vlm.Engine) (err error) {
+		recipe, err := file.resolve(e)
+		if err != nil {
+			return err
+		}
+		b, err := openBackends(ctx, where, s, log)
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, b.close()) }()
+		model, err := recipe.Model.ID()
+		if err != nil {
+			return err
+		}
+		spec := coordinator.Spec{
+			Dataset: dataset, Source: o.source, Limit: o.limit,
+			Cut:    schemas.CutLimits{Rows: s.Cut.Rows, Bytes: s.Cut.Bytes},
+			Recipe: recipe, Gate: g,
+			// Workers of one pool run one model: jobs that another run left
+			// in the queue wait for theirs.
+			Pool: schemas.Pool(s.Worker.Pool + "-" + model.String()[:8]),
+		}
+		run, err := coordinator.Launch(ctx, b.store, src, spec)
+		if err != nil {
+			return err
+		}
+		log.Info("run launched", "run", run.ID, "revision", run.Dataset.Revision, "recipe", run.Recipe.Short(), "parts", run.Dataset.Parts, "resumed", run.Resumed)
+		progress, err := o.follow(ctx, b, s, where, run, src, e, log)
+		if err != nil {
+			return err
+		}
+		sum := newSummary(o, run, progress, time.Since(began))
+		return o.finish(ctx, c, b, where, run, sum)
+	})
+}
+
+// follow runs the roles until the coordinator has seen the run through.
+func (o runOptions) follow(ctx context.Context, b *backends, s settings, where place, run coordinator.Run, src source.Source, e *vlm.Engine, log *slog.Logger) (coordinator.Progress, error) {
+	shown := newView(os.Stderr, log)
+	defer shown.done()
+	cfg := coordinator.DefaultConfig()
+	cfg.Cutters, cfg.Spool, cfg.Program, cfg.Source, cfg.Shown = s.Cut.Parts, where.spool(), programVersion(), sourceConfig(s), shown.show
+	cfg.Lease.AckWait = s.Worker.Lease
+	co, err := coordinator.New(b.store, b.conn, cfg, log)
+	if err != nil {
+		return coordinator.Progress{}, err
+	}
+	queue, err := b.conn.Jobs(run.Pool)
+	if err != nil {
+		return coordinator.Progress{}, err
+	}
+	wcfg := worker.DefaultConfig()
+	wcfg.Slots, wcfg.Samples, wcfg.Drain, wcfg.Spool, wcfg.Program = s.Worker.Slots, s.Worker.Samples, s.Worker.Drain, where.spool(), programVersion()
+	w, err := worker.New(b.store, queue, b.conn, e, wcfg, log)
+	if err != nil {
+		return coordinator.Progress{}, err
+	}
+	roles, stop := context.WithCancel(ctx)
+	defer stop()
+	group, roles := errgroup.WithContext(roles)
+	var progress coordinator.Progress
+	group.Go(func() (err error) {
+		defer stop() // the run is over, well or not: the others have nothing to do
+		progress, err = co.Run(roles, run, src)
+		return err
+	})
+	group.Go(func() error { return w.Run(roles) })
+	group.Go(func() error { return b.watch(roles) })
+	err = group.Wait()
+	if ctx.Err() != nil && (err == nil || errors.Is(err, context.Canceled)) {
+		err = fmt.Errorf("stopped at %d of %d rows; run the same command again to go on: %w", progress.Rows, progress.Samples, context.Canceled)
+	}
+	return progress, err
+}
+
+// finish writes and prints what came of the run.
+func (o runOptions) finish(ctx context.Context, c *cobra.Command, b *backends, where place, run coordinator.Run, sum summary) error {
+	if where.dir != "" {
+		if err := sum.write(filepath.Join(where.dir, "summary.json")); err != nil {
+			return err
+		}
+		if err := writeGallery(ctx, filepath.Join(where.dir, "gallery.html"), b.store, run, sum); err != nil {
+			return err
+		}
+	}
+	return sum.print(c.OutOrStdout(), where, o.json)
+}
+
+var unnameable = regexp.MustCompile(`[^a-z0-9_-]+`)
+
+// datasetName checks a name, or makes one of the last element of the source
+// that is no pattern.
+func datasetName(name, where string) (schemas.DatasetID, error) {
+	if name == "" {
+		for e := range strings.SplitSeq(strings.TrimPrefix(where, "s3://"), "/") {
+			e, _, _ = strings.Cut(e, ".")
+			e = strings.Trim(unnameable.ReplaceAllString(strings.ToLower(e), "-"), "-_")
+			if e != "" && !strings.ContainsAny(e, "*?[") {
+				name = e[:min(len(e), 63)]
+			}
+		}
+	}
+	id, err := schemas.ParseDatasetID(name)
+	if err != nil {
+		return "", usagef("--dataset: %w", err)
+	}
+	return id, nil
+}
+
+// asUsage marks an error as one about what the user typed when it is target.
+func asUsage(err, target error) error {
+	if errors.Is(err, target) {
+		return &usageError{err}
+	}
+	return err
+}

@@ -1,0 +1,117 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/dustin/go-humanize"
+
+	"recaption/coordinator"
+	"recaption/schemas"
+)
+
+// summary is what summary.json holds.
+type summary struct {
+	Source   string             `json:"source"`
+	Dataset  schemas.DatasetID  `json:"dataset"`
+	Revision schemas.RevisionID `json:"revision"`
+	Run      schemas.RunID      `json:"run"`
+	Recipe   schemas.RecipeID   `json:"recipe"`
+	Gate     schemas.GateID     `json:"gate"`
+	Model    string             `json:"model"`
+	Program  string             `json:"program"`
+	RowsIn   int                `json:"rows_in"`
+	coordinator.Progress
+	Elapsed float64 `json:"elapsed_seconds"` // of this invocation; a resumed run had others before
+}
+
+func newSummary(o runOptions, run coordinator.Run, p coordinator.Progress, elapsed time.Duration) summary {
+	return summary{
+		Source: o.source, Dataset: run.Dataset.Dataset, Revision: run.Dataset.Revision, Run: run.ID,
+		Recipe: run.Recipe, Gate: run.Gate, Model: o.model, Program: programVersion(),
+		RowsIn: p.Samples, Progress: p, Elapsed: elapsed.Seconds(),
+	}
+}
+
+// write puts the summary where it was, whole or not at all.
+func (s summary) write(path string) error {
+	b, err := json.MarshalIndent(s, "", "  ")
+	if err != nil {
+		return fmt.Errorf("summary: %w", err)
+	}
+	return replaceFile(path, append(b, '\n'))
+}
+
+// replaceFile writes a file under another name first.
+func replaceFile(path string, b []byte) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	next := path + ".next"
+	if err := os.WriteFile(next, b, 0o644); err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	if err := os.Rename(next, path); err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	return nil
+}
+
+// print sums up for a person, or as JSON.
+func (s summary) print(w io.Writer, where place, asJSON bool) error {
+	if asJSON {
+		e := json.NewEncoder(w)
+		e.SetIndent("", "  ")
+		return e.Encode(s)
+	}
+	var b strings.Builder
+	n := func(i int) string { return humanize.Comma(int64(i)) }
+	fmt.Fprintf(&b, "\n%s samples in %d shards, in %s\n", n(s.RowsIn), s.Shards, time.Duration(s.Elapsed*float64(time.Second)).Round(100*time.Millisecond))
+	for _, status := range schemas.RowStatuses() {
+		if c := s.Statuses[status]; c > 0 {
+			fmt.Fprintf(&b, "  %-12s %10s\n", status, n(c))
+		}
+	}
+	fmt.Fprintf(&b, "  %-12s %10s  (%.1f %% of all)\n", "accepted", n(s.Accepted), percent(s.Accepted, s.Rows))
+	counts(&b, "reasons", s.Reasons)
+	counts(&b, "flags", s.Flags)
+	if len(s.Faults) > 0 {
+		b.WriteString("noticed in the source\n")
+		for _, f := range s.Faults {
+			lost := ""
+			if f.Lost {
+				lost = ", samples may be missing"
+			}
+			fmt.Fprintf(&b, "  %-24s %10s%s: %s\n", f.Reason, n(f.Count), lost, f.Detail)
+		}
+	}
+	if where.dir != "" {
+		fmt.Fprintf(&b, "summary %s\ngallery %s\n", filepath.Join(where.dir, "summary.json"), filepath.Join(where.dir, "gallery.html"))
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+func counts[K ~string](b *strings.Builder, title string, m map[K]int) {
+	if len(m) == 0 {
+		return
+	}
+	fmt.Fprintln(b, title)
+	for _, k := range slices.Sorted(maps.Keys(m)) {
+		fmt.Fprintf(b, "  %-24s %10s\n", k, humanize.Comma(int64(m[k])))
+	}
+}
+
+func percent(part, whole int) float64 {
+	if whole == 0 {
+		return 0
+	}
+	return 100 * float64(part) / float64(whole)
+}
