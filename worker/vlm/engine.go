@@ -203,7 +203,7 @@ func (e *Engine) Prepare(r Request) (*Prepared, error) {
 	}
 	pic, err := e.family.image(img)
 	if err != nil {
-		return nil, imageError(err)
+		return nil, err
 	}
 	ids, err := e.family.expand(r.Prompt, pic.features)
 	if err != nil {

@@ -7,10 +7,12 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"recaption/internal/ort"
+	"recaption/internal/ort/onnx"
 	"recaption/schemas"
 )
 
@@ -253,4 +255,43 @@ func TestNotFiniteLogitsFailTheSample(t *testing.T) {
 		})
 	}
 	wg.Wait()
+}
+
+// A batch that needs too much memory is halved until it fits, all samples get
+// their captions, and later batches are no larger than what fitted.
+func TestOutOfMemoryHalvesTheBatch(t *testing.T) {
+	dir := copyModel(t)
+	write(t, dir, "onnx/"+visionGraph+".onnx", string(hungryVision()))
+	e := start(t, dir, config(func(c *Config) { c.Lanes, c.BatchSize, c.Linger = 1, 8, 20*time.Millisecond }))
+	ps := prepare(t, e, goldens(t)[:8])
+	first := generate(t, e, ps)
+	if got := e.most(); got != 2 {
+		t.Errorf("later batches may have %d rows, want 2", got)
+	}
+	if d := cmp.Diff(first, generate(t, e, ps)); d != "" {
+		t.Error(d)
+	}
+}
+
+// hungryVision gives features of zeros, and needs 4 << 10n bytes for n pictures.
+func hungryVision() []byte {
+	g := onnx.Graph{Name: "hungry",
+		Inputs:  []onnx.Port{port("pixel_values", onnx.Float, "batch", 3, 32, 32)},
+		Outputs: []onnx.Port{port("image_features", onnx.Float, "batch", 16, 32)},
+	}
+	g.Initializers = []onnx.Tensor{
+		{Name: "k", Dims: []int64{1}, Floats: []float32{1024}}, {Name: "most", Dims: []int64{1}, Floats: []float32{5}}, {Name: "zero", Floats: []float32{0}},
+	}
+	g.Add("Shape", "shape", nil, "pixel_values")
+	g.Add("Slice", "n", nil, "shape", g.Ints("from", 0), g.Ints("to", 1))
+	g.Add("Cast", "nf", map[string]any{"to": onnx.Float}, "n")
+	g.Add("Min", "bounded", nil, "nf", "most")
+	g.Add("Pow", "size", nil, "k", "bounded")
+	g.Add("Cast", "elements", map[string]any{"to": onnx.Int64}, "size")
+	g.Add("ConstantOfShape", "much", nil, "elements")
+	g.Add("ReduceMax", "max", map[string]any{"keepdims": 0}, "much")
+	g.Add("Concat", "out", map[string]any{"axis": 0}, "n", g.Ints("rest", 16, 32))
+	g.Add("ConstantOfShape", "features", nil, "out")
+	g.Add("Add", "image_features", nil, "features", "max")
+	return g.Marshal()
 }

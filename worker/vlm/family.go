@@ -17,7 +17,8 @@ type family interface {
 	// dimension of each counts pictures, or pieces of pictures: inputs of
 	// several samples are joined along it.
 	vision() []ort.Port
-	// image turns a picture into those inputs.
+	// image turns a picture into those inputs. Its error, and expand's, is a
+	// *SampleError.
 	image(img *imaging.Image) (picture, error)
 	// expand turns a prompt into token ids with features image tokens in it.
 	expand(prompt string, features int) ([]int32, error)

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"recaption/internal/imaging"
+	"recaption/schemas"
 )
 
 // A transform is what CLIP-like image processors do: resize, crop at the
@@ -163,7 +164,7 @@ func (c processorConfig) transform() (transform, error) {
 
 // readSize reads {"shortest_edge": n}, {"height": h, "width": w} or a number.
 func readSize(raw json.RawMessage) (shortest, height, width int, err error) {
-	const most = 1 << 14
+	const most = 1 << 12
 	var side int
 	if json.Unmarshal(raw, &side) == nil && side > 0 && side <= most {
 		return side, 0, 0, nil
@@ -204,7 +205,7 @@ func (t transform) size() (h, w int) {
 // else become enormous.
 const maxSide = 1 << 15
 
-// apply makes channel-first numbers of a picture.
+// apply makes channel-first numbers of a picture. Its error is a *SampleError.
 func (t transform) apply(img *imaging.Image) ([]float32, error) {
 	if t.resize {
 		h, w := t.height, t.width
@@ -212,7 +213,7 @@ func (t transform) apply(img *imaging.Image) ([]float32, error) {
 			h, w = shortestEdge(img.Height, img.Width, t.shortest)
 		}
 		if h > maxSide || w > maxSide {
-			return nil, fmt.Errorf("picture of %d x %d pixels becomes %d x %d: its sides are too unequal", img.Width, img.Height, w, h)
+			return nil, &SampleError{Reason: schemas.ReasonBomb, Err: fmt.Errorf("a picture of %d x %d pixels would become %d x %d", img.Width, img.Height, w, h)}
 		}
 		img = imaging.Resize(img, w, h, t.filter)
 	}
