@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
@@ -16,6 +18,21 @@ import (
 var errBroken = errors.New("connection broke off")
 
 func broken(err error) bool { return errors.Is(err, errBroken) }
+
+// pause lets a broken store recover before the next try: up to 0.1 seconds
+// after the first one, twice that after each further one, 5 seconds at most. It
+// tells whether ctx still runs.
+func pause(ctx context.Context, tries int) bool {
+	longest := min(100*time.Millisecond<<min(tries-1, 10), 5*time.Second)
+	t := time.NewTimer(rand.N(longest))
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
 
 // ReadRange implements [shards.Store]. A connection that breaks is taken up
 // again where it broke, for the same state of the object.
@@ -90,7 +107,7 @@ func (b *body) Read(p []byte) (int, error) {
 			continue
 		}
 		b.disconnect()
-		if b.tries++; b.tries >= b.store.cfg.Attempts || b.ctx.Err() != nil {
+		if b.tries++; b.tries >= b.store.cfg.Attempts || !pause(b.ctx, b.tries) {
 			return 0, b.failed(fmt.Errorf("%w, %d bytes missing: %w", errBroken, b.left, err))
 		}
 	}

@@ -29,7 +29,7 @@ func failed(ctx context.Context, err error, what string, refused error) error {
 		return fmt.Errorf("%s: %w", what, shards.ErrNotFound)
 	case refused != nil && (c == "PreconditionFailed" || status(err) == 412):
 		return fmt.Errorf("%s: %w", what, refused)
-	case c == "AccessDenied", c == "InvalidAccessKeyId", c == "SignatureDoesNotMatch", c == "ExpiredToken":
+	case c == "AccessDenied", c == "InvalidAccessKeyId", c == "SignatureDoesNotMatch", c == "ExpiredToken", c == "XAdminUserNotFound": // the last is versitygw's
 		return fmt.Errorf("%s: the store refuses these credentials (%s): %w", what, c, err)
 	case transient(err):
 		return fmt.Errorf("%s: %w: %w", what, shards.ErrTransient, err)

@@ -115,7 +115,7 @@ func (s *Store) Get(ctx context.Context, key string, limit int64) ([]byte, error
 	}
 	for try := 1; ; try++ {
 		b, err := s.get(ctx, key, limit)
-		if err == nil || !broken(err) || try == s.cfg.Attempts {
+		if err == nil || !broken(err) || try >= s.cfg.Attempts || !pause(ctx, try) {
 			return b, failed(ctx, err, what, nil)
 		}
 	}
@@ -142,7 +142,7 @@ func (s *Store) ReadTail(ctx context.Context, key string, n int64) (shards.Tail,
 	}
 	for try := 1; ; try++ {
 		t, err := s.readTail(ctx, key, n)
-		if err == nil || !broken(err) || try == s.cfg.Attempts {
+		if err == nil || !broken(err) || try >= s.cfg.Attempts || !pause(ctx, try) {
 			return t, failed(ctx, err, what, nil)
 		}
 	}
