@@ -68,7 +68,11 @@ func (h held) Ack(ctx context.Context) error {
 // Release hands the job back, to be delivered again after delay. That counts
 // as a delivery.
 func (h held) Release(ctx context.Context, delay time.Duration) error {
-	return h.settle(ctx, "release", fmt.Sprintf(`-NAK {"delay":%d}`, max(0, delay)))
+	verdict := "-NAK" // goes to the front of the queue
+	if delay > 0 {
+		verdict = fmt.Sprintf(`-NAK {"delay":%d}`, delay)
+	}
+	return h.settle(ctx, "release", verdict)
 }
 
 // Reject takes the job off the queue: another attempt can't help. The reason is

@@ -59,7 +59,7 @@ type Event struct {
 }
 
 // Subscribe gives the place of the reader name, which the server keeps between
-// two runs of a program. Names follow the rule of [schemas.ParsePool].
+// two runs of a program, with what was announced meanwhile. Names follow the rule of [schemas.ParsePool].
 func (c *Conn) Subscribe(ctx context.Context, name string, f Follow) (*Events, error) {
 	if _, err := schemas.ParsePool(name); err != nil {
 		return nil, fmt.Errorf("subscribe to events: %w", err)
@@ -75,50 +75,54 @@ func (c *Conn) Subscribe(ctx context.Context, name string, f Follow) (*Events, e
 	return e, nil
 }
 
-// open finds the reader's consumer or makes it.
+// open finds the reader's place, or makes it. Whatever passed while nobody was
+// there counts as missed: a consumer doesn't tell whether its stream was purged.
 func (e *Events) open(ctx context.Context) error {
 	return e.c.do(ctx, "subscribe to events as "+e.name, func(ctx context.Context) error {
-		cons, err := e.c.js.Consumer(ctx, eventStream, e.name)
-		fresh := errors.Is(err, jetstream.ErrConsumerNotFound)
-		if err != nil && !fresh {
+		cons, err := e.c.js.CreateOrUpdateConsumer(ctx, eventStream, jetstream.ConsumerConfig{
+			Durable:       e.name,
+			FilterSubject: e.filter,
+			DeliverPolicy: jetstream.DeliverNewPolicy, // of a new place: what was before is listed
+			AckPolicy:     jetstream.AckExplicitPolicy,
+			AckWait:       eventLease,
+			MaxAckPending: 1024,
+		})
+		if err != nil {
 			return err
 		}
-		if fresh || cons.CachedInfo().Config.FilterSubject != e.filter {
-			cfg := jetstream.ConsumerConfig{
-				Durable:       e.name,
-				FilterSubject: e.filter,
-				DeliverPolicy: jetstream.DeliverNewPolicy, // what was before is listed
-				AckPolicy:     jetstream.AckExplicitPolicy,
-				AckWait:       eventLease,
-				MaxAckPending: 1024,
-			}
-			if cons, err = e.c.js.CreateOrUpdateConsumer(ctx, eventStream, cfg); err != nil {
-				return err
-			}
-			e.missed = true
+		s, err := e.c.js.Stream(ctx, eventStream)
+		if err != nil {
+			return err
 		}
-		e.last = cons.CachedInfo().AckFloor.Stream
-		return e.check(ctx, e.last+1)
+		e.missed = true
+		e.last = max(cons.CachedInfo().AckFloor.Stream+1, s.CachedInfo().State.FirstSeq) - 1
+		return nil
 	})
 }
 
-// check notes whether the stream has dropped events from sequence want on.
-func (e *Events) check(ctx context.Context, want uint64) error {
-	s, err := e.c.js.Stream(ctx, eventStream)
-	if err != nil {
-		return err
+// check notes whether the stream has dropped events that were not delivered.
+func (e *Events) check(ctx context.Context) error {
+	err := e.c.do(ctx, "look for missed events", func(ctx context.Context) error {
+		s, err := e.c.js.Stream(ctx, eventStream)
+		if err != nil {
+			return err
+		}
+		if first := s.CachedInfo().State.FirstSeq; first > e.last+1 {
+			e.missed, e.last = true, first-1
+		}
+		return nil
+	})
+	if errors.Is(err, ErrNoStream) {
+		return e.open(ctx)
 	}
-	if first := s.CachedInfo().State.FirstSeq; first > want {
-		e.missed, e.last = true, first-1
-	}
-	return nil
+	return err
 }
 
 // Next waits for an event. It returns [ErrMissed] once whenever events may have
-// passed unseen: at the start of a new place, and when the stream has dropped
-// what was not yet delivered. The caller then lists what rests in the store and
-// calls Next again; as its place was taken before, what is committed during the
-// listing comes as an event. [ErrNoStream] says that there is no stream of
+// passed unseen: at first, and when the stream has dropped what was not yet
+// delivered, or was made anew. The caller then lists what rests in the store
+// and calls Next again; as its place was taken before, what is committed during
+// the listing comes as an event. [ErrNoStream] says that there is no stream of
 // events; call again later.
 func (e *Events) Next(ctx context.Context) (*Event, error) {
 	for {
@@ -135,7 +139,7 @@ func (e *Events) Next(ctx context.Context) (*Event, error) {
 				return nil, err
 			}
 		case errors.Is(err, errIdle):
-			if err := e.recheck(ctx, e.last+1); err != nil {
+			if err := e.check(ctx); err != nil {
 				return nil, err
 			}
 		case err != nil:
@@ -156,7 +160,7 @@ func (e *Events) read(ctx context.Context, msg *nats.Msg) (*Event, error) {
 		return nil, err
 	}
 	if h.seq > e.last+1 {
-		if err := e.recheck(ctx, e.last+1); err != nil {
+		if err := e.check(ctx); err != nil {
 			return nil, err
 		}
 		if e.missed {
@@ -171,12 +175,4 @@ func (e *Events) read(ctx context.Context, msg *nats.Msg) (*Event, error) {
 		return nil, h.Ack(ctx)
 	}
 	return &Event{Ready: ready, held: h}, nil
-}
-
-func (e *Events) recheck(ctx context.Context, want uint64) error {
-	err := e.c.do(ctx, "look for missed events", func(ctx context.Context) error { return e.check(ctx, want) })
-	if errors.Is(err, ErrNoStream) {
-		return e.open(ctx)
-	}
-	return err
 }

@@ -375,7 +375,7 @@ func TestSpentBehindAHeldJob(t *testing.T) {
 	wait := usedUp(t, c)
 	publish(t, q, 1, 2, 3)
 	first := next(t, q, 1, 1)
-	must(t, next(t, q, 2, 1).Release(t.Context(), 0)) // spends its only delivery
+	must(t, next(t, q, 2, 1).Release(t.Context(), 1)) // spends its only delivery
 	third := next(t, q, 3, 1)
 	wait()
 	if got := spentIDs(t, q); len(got) != 0 {
