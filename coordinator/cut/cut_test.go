@@ -298,7 +298,10 @@ func TestStoreFails(t *testing.T) {
 					if err == nil && cmp.Diff(want, record) != "" {
 						t.Errorf("record (-want +got):\n%s", cmp.Diff(want, record))
 					}
-					for o := range inner.List(t.Context(), shards.PartsPrefix("d", d.Revision), "") {
+					for o, err := range inner.List(t.Context(), shards.PartsPrefix("d", d.Revision), "") {
+						if err != nil {
+							t.Fatal(err)
+						}
 						rests, err := shards.ReadPart(t.Context(), inner, o.Key)
 						if err != nil {
 							t.Fatal(err)

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -34,7 +35,7 @@ func openMetadata(f file, r *rowReader) (metadata, error) {
 		return m, nil
 	}
 	row, err := r.next()
-	if err == io.EOF {
+	if errors.Is(err, io.EOF) {
 		return m, fmt.Errorf("%s is empty: its first line names the columns, %s among them", f.path, fileNameField)
 	} else if err != nil {
 		return m, err
@@ -92,7 +93,7 @@ func (m metadata) csvObject(row metaRow) (object []byte, bad string) {
 	write := json.NewEncoder(&b)
 	write.SetEscapeHTML(false)
 	str := func(s string) {
-		write.Encode(s) // a string always can be
+		_ = write.Encode(s) // a string always can be
 		b.Truncate(b.Len() - len("\n"))
 	}
 	b.WriteByte('{')
@@ -241,9 +242,9 @@ func (r *rowReader) bad(row metaRow, b []byte, why string) (metaRow, error) {
 		if err == nil {
 			r.line++
 		}
-		if err == nil || err == io.EOF {
+		if err == nil || errors.Is(err, io.EOF) {
 			return row, nil
-		} else if err != bufio.ErrBufferFull {
+		} else if !errors.Is(err, bufio.ErrBufferFull) {
 			return row, err
 		}
 	}
@@ -252,7 +253,7 @@ func (r *rowReader) bad(row metaRow, b []byte, why string) (metaRow, error) {
 func (r *rowReader) take(n int) {
 	b, _ := r.r.Peek(n)
 	r.line += bytes.Count(b, []byte("\n"))
-	r.r.Discard(n)
+	_, _ = r.r.Discard(n) // they were peeked at
 	r.off += int64(n)
 }
 

@@ -111,7 +111,7 @@ func brittle(t *testing.T, endpoint string) *brittleProxy {
 		ErrorLog: discardLog,
 	}
 	p.Server = httptest.NewUnstartedServer(forward)
-	p.Server.Config.ErrorLog = discardLog
+	p.Config.ErrorLog = discardLog
 	p.Start()
 	return p
 }

@@ -88,10 +88,11 @@ func (t *tarReader) Read(p []byte) (int, error) {
 	n, err := t.r.Read(p)
 	t.off += int64(n)
 	t.left -= int64(n)
-	if err == io.EOF {
+	if errors.Is(err, io.EOF) {
 		err = nil
 		if t.left > 0 {
-			err = t.cutInData()
+			t.cutInData()
+			err = errCut
 		}
 	} else if err != nil {
 		t.done = err
@@ -99,11 +100,10 @@ func (t *tarReader) Read(p []byte) (int, error) {
 	return n, err
 }
 
-func (t *tarReader) cutInData() error {
+func (t *tarReader) cutInData() {
 	t.holes++
 	t.report.loss(schemas.ReasonCutInData, "at byte %d: %d bytes of the last member are missing", t.off, t.left)
 	t.done = io.EOF
-	return errCut
 }
 
 // pass skips what is left of the current member.

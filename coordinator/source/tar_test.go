@@ -49,6 +49,11 @@ func TestDamage(t *testing.T) {
 		{"bad checksum of an image", flip(block(4)), []string{`t.tar/000 ok damaged_part "text 000"`, `t.tar/001 unusable no_image "text 001"`, ok(2)},
 			[]string{"bad_header 1 lost", "damaged_part 1"}},
 		{"bad checksum of a text", flip(block(6)), []string{ok(0), `t.tar/001 ok damaged_part`, `t.tar/002 ok damaged_part "text 002"`}, []string{"bad_header 1 lost"}},
+		{"bad checksum before a member that is passed over", func() []byte {
+			b := pack(t, files("a.png", string(picture(0)), "b.png", string(picture(1)), "README", "x", "b.txt", "x"))
+			b[block(2)] ^= 0xff
+			return b
+		}(), []string{`t.tar/a ok damaged_part`, `t.tar/b unusable no_image "x"`}, []string{"bad_header 1 lost", "damaged_part 1", "no_extension 1"}},
 		{"bad checksum of the last", flip(block(10)), []string{ok(0), ok(1), `t.tar/002 ok damaged_part`}, []string{"bad_header 1 lost"}},
 		{"bad checksum of the first", flip(0), []string{`t.tar/000 unusable no_image "text 000"`, ok(1), ok(2)}, []string{"bad_header 1 lost", "damaged_part 1"}},
 		{"two archives joined", concat(whole, pack(t, files("x.png", string(picture(9))))), []string{ok(0), ok(1), ok(2), `t.tar/x ok`}, []string{"joined_archive 1"}},
@@ -219,14 +224,22 @@ func TestPacked(t *testing.T) {
 	want, _ := readAll(t, plain)
 	var gz, zst bytes.Buffer
 	g := gzip.NewWriter(&gz)
-	g.Write(plain)
-	g.Close()
+	if _, err := g.Write(plain); err != nil {
+		t.Fatal(err)
+	}
+	if err := g.Close(); err != nil {
+		t.Fatal(err)
+	}
 	z, err := zstd.NewWriter(&zst, zstd.WithEncoderConcurrency(1))
 	if err != nil {
 		t.Fatal(err)
 	}
-	z.Write(plain)
-	z.Close()
+	if _, err := z.Write(plain); err != nil {
+		t.Fatal(err)
+	}
+	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
 	for name, packed := range map[string][]byte{"gzip": gz.Bytes(), "zstd": zst.Bytes()} {
 		t.Run(name, func(t *testing.T) {
 			rows, report := readAll(t, packed)

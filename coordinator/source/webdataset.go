@@ -2,6 +2,7 @@ package source
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"iter"
@@ -59,18 +60,19 @@ func readTar(ctx context.Context, r io.Reader, prefix string, report *Report, gi
 		t       = newTarReader(unpacked, report)
 		keys    = newKeys(prefix)
 		current group
-		holes   int
+		holes   int  // of the archive, so far
+		damaged bool // a hole is since the last member of a group
 	)
 	flush := func() bool { return current.key == "" || give(current.sample(keys, report)) }
 	for {
 		e, err := t.next()
-		damaged := t.holes > holes
+		damaged = damaged || t.holes > holes
 		holes = t.holes
-		if err != nil && err != io.EOF {
+		if err != nil && !errors.Is(err, io.EOF) {
 			if err := badStream(raw, err, !t.ended, t.off, report); err != nil {
 				return err
 			}
-			damaged = !t.ended
+			damaged = damaged || !t.ended
 		}
 		current.damaged = current.damaged || damaged
 		if err != nil {
@@ -87,6 +89,7 @@ func readTar(ctx context.Context, r io.Reader, prefix string, report *Report, gi
 			}
 			current = group{key: key, damaged: damaged}
 		}
+		damaged = false
 		current.add(ext, e, t, report)
 	}
 }
