@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 
+	"recaption/internal/recipefile"
 	"recaption/schemas"
 	"recaption/worker/vlm"
 )
@@ -49,12 +50,12 @@ captioned has reason and error instead, and the exit code is 3.`,
 			if err != nil {
 				return err
 			}
-			defaults, err := defaultRecipe(dir)
+			defaults, err := recipefile.Read(dir, "")
 			if err != nil {
 				return err
 			}
 			if prompt == "" {
-				prompt = plainPrompt(defaults)
+				prompt = defaults.PlainPrompt()
 			}
 			overrides := map[string]any{}
 			if tokens > 0 {

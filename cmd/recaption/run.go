@@ -16,6 +16,7 @@ import (
 
 	"recaption/coordinator"
 	"recaption/coordinator/source"
+	"recaption/internal/recipefile"
 	"recaption/schemas"
 	"recaption/worker"
 	"recaption/worker/vlm"
@@ -91,17 +92,17 @@ func (o runOptions) run(c *cobra.Command, s settings) error {
 	if err != nil {
 		return err
 	}
-	g, err := readGate(o.gate)
+	g, err := recipefile.ReadGate(o.gate)
 	if err != nil {
-		return err
+		return usagef("--gate: %w", err)
 	}
 	dir, err := findModel(o.model)
 	if err != nil {
 		return err
 	}
-	file, err := readRecipe(dir, o.recipe)
+	file, err := recipefile.Read(dir, o.recipe)
 	if err != nil {
-		return err
+		return usagef("--recipe: %w", err)
 	}
 	sources := sourceConfig(s)
 	src, err := source.Open(ctx, o.source, sources)
@@ -109,9 +110,9 @@ func (o runOptions) run(c *cobra.Command, s settings) error {
 		return asUsage(err, source.ErrNoSource)
 	}
 	return withEngine(ctx, dir, s, func(ctx context.Context, e *vlm.Engine) (err error) {
-		recipe, err := file.resolve(e)
+		recipe, err := file.Resolve(e)
 		if err != nil {
-			return err
+			return usagef("--recipe: %w", err)
 		}
 		b, err := openBackends(ctx, where, s, log)
 		if err != nil {

@@ -1,0 +1,84 @@
+package recipefile
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"recaption/schemas"
+)
+
+func write(t *testing.T, dir, name, text string) string {
+	t.Helper()
+	path := filepath.Join(dir, name)
+	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestReadLayers(t *testing.T) {
+	dir := t.TempDir()
+	plain, err := Read(dir, "")
+	if err != nil || len(plain.Prompts) != 2 || plain.CaptionsPerImage != 1 || plain.PlainPrompt() == "" {
+		t.Fatalf("no recipe anywhere: got %+v, %v", plain, err)
+	}
+	write(t, dir, ModelRecipe, "prompts: [{name: own, text: '<image> {alt_text}'}]\ngeneration: {max_new_tokens: 9}\n")
+	own, err := Read(dir, "")
+	if err != nil || own.PlainPrompt() != "" {
+		t.Fatalf("the model's recipe: got %+v, %v", own, err)
+	}
+	got, err := Read(dir, write(t, dir, "user.yaml", "captions_per_image: 2\nretry: {tries: 1, flags: [cut]}\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := Recipe{
+		Prompts: []Prompt{{"own", "<image> {alt_text}"}}, Generation: map[string]any{"max_new_tokens": 9},
+		CaptionsPerImage: 2, InputLimit: 512, Retry: Retry{Tries: 1, Flags: []schemas.Flag{"cut"}},
+	}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Errorf("(-want +got):\n%s", d)
+	}
+}
+
+func TestReadErrors(t *testing.T) {
+	dir := t.TempDir()
+	for text, want := range map[string]string{
+		"promts: []":       "promts",
+		"prompts: nothing": "Prompt",
+		"seed: [":          "recipe",
+	} {
+		if _, err := Read(dir, write(t, dir, "bad.yaml", text)); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: got %v; want an error with %q", text, err, want)
+		}
+	}
+	if _, err := Read(dir, filepath.Join(dir, "none.yaml")); err == nil {
+		t.Error("read a file that is not there")
+	}
+}
+
+func TestReadGate(t *testing.T) {
+	dir := t.TempDir()
+	g, err := ReadGate(write(t, dir, "gate.yaml", "actions: {opener: strip}\nmin_words: 5\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := schemas.DefaultGate()
+	want.Actions[schemas.FlagOpener], want.MinWords = schemas.ActionStrip, 5
+	if d := cmp.Diff(want, g); d != "" {
+		t.Errorf("(-want +got):\n%s", d)
+	}
+	for text, want := range map[string]string{
+		"actions: {opner: strip}":  "opner",
+		"actions: {opener: strop}": "strop",
+		"min_wrods: 5":             "min_wrods",
+		"min_words: 0":             "min_words",
+	} {
+		if _, err := ReadGate(write(t, dir, "bad.yaml", text)); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: got %v; want an error with %q", text, err, want)
+		}
+	}
+}
