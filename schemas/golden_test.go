@@ -61,6 +61,7 @@ func TestGolden(t *testing.T) {
 	data := Dataset{Kind: "dataset", Version: 1, Dataset: "birds", Revision: "0123456789abcdef", Source: "birds/*.tar", Format: "webdataset", Parts: 2, Limit: 100, Cut: DefaultCutLimits(), Schema: SamplesSchema}
 	run := RunRecord{Kind: "run", Version: 1, Run: job.Run, State: RunLaunched, Dataset: "birds", Revision: "0123456789abcdef", Recipe: job.Recipe, Gate: job.Gate, Pool: "default", At: receipt.Finished}
 	cut := CutJob{Kind: "cut_job", Version: 1, Dataset: "birds", Revision: "0123456789abcdef", Part: "000000-birds"}
+	beat := Heartbeat{Kind: "heartbeat", Version: 1, Worker: "w1", Program: "v0", Draining: true, Jobs: []JobInHand{{Job: job.ID, Shard: job.Shard, Attempt: 2, Rows: []RowRange{{0, 2}, {5, 6}}}}}
 	recipe := testRecipeValue()
 	gate := DefaultGate()
 
@@ -71,6 +72,7 @@ func TestGolden(t *testing.T) {
 	golden(t, "part.json", part, part.Encode, DecodePartRecord)
 	golden(t, "dataset.json", data, data.Encode, DecodeDataset)
 	golden(t, "run.json", run, run.Encode, DecodeRunRecord)
+	golden(t, "heartbeat.json", beat, beat.Encode, DecodeHeartbeat)
 	var rid RecipeID
 	golden(t, "recipe.json", recipe,
 		func() (b []byte, err error) { b, rid, err = recipe.Encode(); return b, err },

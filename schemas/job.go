@@ -82,6 +82,16 @@ func (j CaptionJob) Validate() error {
 	return nil
 }
 
+// Selects tells whether the job captions a row of its shard.
+func (j CaptionJob) Selects(row int) bool {
+	for _, r := range j.Rows {
+		if r.Contains(row) {
+			return true
+		}
+	}
+	return len(j.Rows) == 0
+}
+
 // CutJob asks a coordinator to cut one part of a source.
 type CutJob struct {
 	Kind     string     `json:"kind"`

@@ -18,14 +18,15 @@ var (
 
 // The versions written now.
 const (
-	jobVersion     = 1
-	eventVersion   = 1
-	datasetVersion = 1
-	partVersion    = 1
-	recipeVersion  = 1
-	gateVersion    = 1
-	receiptVersion = 1
-	runVersion     = 1
+	jobVersion       = 1
+	eventVersion     = 1
+	datasetVersion   = 1
+	partVersion      = 1
+	recipeVersion    = 1
+	gateVersion      = 1
+	receiptVersion   = 1
+	runVersion       = 1
+	heartbeatVersion = 1
 )
 
 // encode writes one record as a JSON line.

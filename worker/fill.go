@@ -2,6 +2,7 @@ package worker
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"golang.org/x/sync/errgroup"
@@ -19,7 +20,8 @@ type outcome struct {
 // captionRows makes a row of every sample of the job's shard, in their order.
 // Samples are captioned as they are read, as many at once as the worker allows
 // over all its jobs. A sample that can't be read is a row too.
-func (w *Worker) captionRows(ctx context.Context, job schemas.CaptionJob, c *captioner) ([]outcome, error) {
+func (w *Worker) captionRows(ctx context.Context, h *hand, c *captioner) ([]outcome, error) {
+	job := h.job
 	rows, err := w.before(ctx, job)
 	if err != nil {
 		return nil, err
@@ -30,16 +32,18 @@ func (w *Worker) captionRows(ctx context.Context, job schemas.CaptionJob, c *cap
 		read()
 		out := &rows[s.Row]
 		out.altText = s.AltText
-		if chosen(job, s.Row) {
-			if err := w.start(gctx, g, c, s.Sample, out); err != nil {
+		out.row.Key, out.row.ImageSHA256 = s.Key, s.ImageSHA256
+		if job.Selects(s.Row) {
+			if err := w.start(gctx, g, h, c, s, out); err != nil {
 				return err
 			}
 		}
 		read = clock(&c.stages.read)
 		return nil
 	})
-	// A sample that failed ended the reading: it is the cause.
-	if failed := g.Wait(); failed != nil && ctx.Err() == nil {
+	// A sample that failed ended the reading, if that was under way: it is the
+	// cause.
+	if failed := g.Wait(); failed != nil {
 		err = failed
 	}
 	if err != nil {
@@ -49,7 +53,7 @@ func (w *Worker) captionRows(ctx context.Context, job schemas.CaptionJob, c *cap
 }
 
 // start captions a sample in a goroutine of g, when there is room for one.
-func (w *Worker) start(ctx context.Context, g *errgroup.Group, c *captioner, s schemas.Sample, out *outcome) error {
+func (w *Worker) start(ctx context.Context, g *errgroup.Group, h *hand, c *captioner, s shards.NumberedSample, out *outcome) error {
 	select {
 	case w.samples <- struct{}{}:
 	case <-ctx.Done():
@@ -57,24 +61,16 @@ func (w *Worker) start(ctx context.Context, g *errgroup.Group, c *captioner, s s
 	}
 	g.Go(func() (err error) {
 		defer func() { <-w.samples }()
-		out.row, err = c.row(ctx, s)
+		defer h.give(s.Row)()
+		out.row, err = c.row(ctx, s.Sample)
 		return err
 	})
 	return nil
 }
 
-// chosen tells whether the job captions a row.
-func chosen(job schemas.CaptionJob, row int) bool {
-	for _, r := range job.Rows {
-		if r.Contains(row) {
-			return true
-		}
-	}
-	return len(job.Rows) == 0
-}
-
 // before gives the rows as they are before the job: of the generation before
-// for a retry, and otherwise as if no sample could be read.
+// where some are kept of it, and otherwise, or where that can't be read any
+// more, as if no sample could be read.
 func (w *Worker) before(ctx context.Context, job schemas.CaptionJob) ([]outcome, error) {
 	rows := make([]outcome, job.File.Rows)
 	for i := range rows {
@@ -88,10 +84,16 @@ func (w *Worker) before(ctx context.Context, job schemas.CaptionJob) ([]outcome,
 		return nil, err
 	}
 	r, err := shards.Open(ctx, w.store, shards.CaptionsKey(last.Recipe, last.Shard, last.Generation, last.Attempt), last.File)
+	if errors.Is(err, shards.ErrCorrupt) {
+		return rows, nil
+	}
 	if err != nil {
 		return nil, err
 	}
 	for c, err := range r.Captions(ctx) {
+		if errors.Is(err, shards.ErrCorrupt) {
+			return rows, nil
+		}
 		if err != nil {
 			return nil, err
 		}

@@ -12,7 +12,8 @@ import (
 
 // do takes a job from its delivery to its announced receipt. Done again after
 // a crash at any point, it goes on from what rests.
-func (w *Worker) do(ctx context.Context, job schemas.CaptionJob, log *slog.Logger) error {
+func (w *Worker) do(ctx context.Context, h *hand, log *slog.Logger) error {
+	job := h.job
 	receipt, err := shards.ReadReceipt(ctx, w.store, shards.ReceiptKey(job.Recipe, job.Shard, job.Generation))
 	switch {
 	case err == nil:
@@ -26,7 +27,7 @@ func (w *Worker) do(ctx context.Context, job schemas.CaptionJob, log *slog.Logge
 	if err != nil {
 		return err
 	}
-	rows, err := w.captionRows(ctx, job, c)
+	rows, err := w.captionRows(ctx, h, c)
 	if err != nil {
 		return err
 	}
@@ -40,7 +41,7 @@ func (w *Worker) do(ctx context.Context, job schemas.CaptionJob, log *slog.Logge
 
 // announce says that a receipt is there. It may be said again.
 func (w *Worker) announce(ctx context.Context, r schemas.Receipt) error {
-	if err := w.events.Announce(ctx, r.Ready()); err != nil {
+	if err := w.conn.Announce(ctx, r.Ready()); err != nil {
 		return fmt.Errorf("announce shard %s: %w", r.Shard.Short(), err)
 	}
 	return nil
@@ -102,12 +103,12 @@ func (w *Worker) commit(ctx context.Context, job schemas.CaptionJob, c *captione
 	receipt := attempt.Receipt(job, file)
 	tally.Into(&receipt)
 	receipt.Seconds = st.seconds()
-	return w.settle(shards.CommitReceipt(ctx, w.store, receipt))
+	return w.winner(shards.CommitReceipt(ctx, w.store, receipt))
 }
 
 // commitFailed commits a job that can't be done, and announces it.
 func (w *Worker) commitFailed(ctx context.Context, job schemas.CaptionJob) error {
-	receipt, err := w.settle(w.newAttempt().CommitFailed(ctx, w.store, job, schemas.ReasonModel))
+	receipt, err := w.winner(w.newAttempt().CommitFailed(ctx, w.store, job, schemas.ReasonModel))
 	if err != nil {
 		return err
 	}
@@ -118,8 +119,8 @@ func (w *Worker) newAttempt() shards.Attempt {
 	return shards.NewAttempt(w.cfg.Name, w.cfg.Program, w.cfg.Spool)
 }
 
-// settle takes the receipt that won.
-func (w *Worker) settle(won schemas.Receipt, err error) (schemas.Receipt, error) {
+// winner takes the receipt that won.
+func (w *Worker) winner(won schemas.Receipt, err error) (schemas.Receipt, error) {
 	if errors.Is(err, shards.ErrExists) {
 		w.log.Info("another attempt committed first", "shard", won.Shard.Short(), "winner", won.Attempt)
 		return won, nil

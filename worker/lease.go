@@ -52,9 +52,10 @@ func keep(ctx context.Context, extend func(context.Context) error, ttl time.Dura
 			return nil
 		case <-tick.C:
 		}
+		asked := time.Now() // the lease runs at least from here
 		err := extend(ctx)
 		if err == nil {
-			held = time.Now()
+			held = asked
 		} else if ctx.Err() == nil && time.Since(held) >= ttl {
 			return fmt.Errorf("%w: %w", errLeaseLost, err)
 		}

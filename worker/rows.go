@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -184,7 +185,7 @@ func (c *captioner) generate(ctx context.Context, p *vlm.Prepared, s vlm.Setting
 		return schemas.Caption{}, err
 	}
 	return schemas.Caption{
-		Text: got.Text, Tokens: int32(len(got.TokenIDs)), Finish: got.Finish, LogProb: got.LogProb,
+		Text: strings.ToValidUTF8(got.Text, "\uFFFD"), Tokens: int32(len(got.TokenIDs)), Finish: got.Finish, LogProb: got.LogProb,
 	}, nil
 }
 

@@ -6,48 +6,58 @@ import (
 
 	"recaption/schemas"
 	"recaption/shards"
+	"recaption/worker/vlm"
 )
 
-// verdict is what becomes of a job after an attempt that did not commit.
+// verdict is what becomes of a job after an attempt.
 type verdict int
 
 const (
-	retry   verdict = iota // hand it back, with a delay that grows with the attempt
-	release                // not the job's fault: hand it back
-	reject                 // another attempt can't help: take it off the queue
+	done    verdict = iota // its receipt is announced: acknowledge it
+	reject                 // no attempt can help: commit its rows as failed, and acknowledge it
 	abandon                // another attempt has it: say nothing
+	release                // not the job's fault: hand it back at once
+	pass                   // another worker can do it: hand it back, and leave it the time to get there
+	retry                  // hand it back, with a delay that grows with the attempt
 )
 
 func (v verdict) String() string {
-	return [...]string{"retry", "release", "reject", "abandon"}[v]
+	return [...]string{"done", "reject", "abandon", "release", "pass", "retry"}[v]
 }
 
-// judge decides what a failed attempt means for its job. cause is that of the
+// judge decides what an attempt means for its job. cause is that of the
 // attempt's context, nil while it was not cancelled; err is what the attempt
 // returned.
 func judge(cause, err error) verdict {
 	switch {
+	case err == nil:
+		return done
 	case errors.Is(cause, errLeaseLost):
 		return abandon
-	case errors.Is(cause, errDrained):
+	case errors.Is(cause, errDrained), errors.Is(err, vlm.ErrStopped):
 		return release
 	case errors.Is(err, schemas.ErrVersion), errors.Is(err, errOtherModel):
-		return release // a newer worker, or one with that model, can do it
-	case errors.Is(err, schemas.ErrMalformed), errors.Is(err, shards.ErrCorrupt):
+		return pass // a newer worker, or one with that model
+	case errors.Is(err, schemas.ErrMalformed), errors.Is(err, shards.ErrCorrupt), errors.Is(err, vlm.ErrSettings):
 		return reject
 	}
 	return retry
 }
 
-// delay is how long a job rests before its next delivery. It grows from two
-// seconds by doubling, to a minute: a store that is down for a moment costs
-// little, and one that is down for long is not hammered.
+const (
+	passRest  = 30 * time.Second // as a queue lets a job of a newer version rest
+	retryMost = time.Minute
+)
+
+// delay is how long a job rests before its next delivery. For a retry it grows
+// from two seconds by doubling, to a minute: a store that is down for a moment
+// costs little, and one that is down for long is not hammered.
 func delay(v verdict, attempt int) time.Duration {
 	switch v {
+	case pass:
+		return passRest
 	case retry:
-		return min(time.Minute, time.Second<<min(attempt, 6))
-	case release:
-		return 0
+		return min(retryMost, time.Second<<min(attempt, 6))
 	}
 	return 0
 }

@@ -18,23 +18,26 @@ import (
 
 // Config says how a worker works. None of it decides a text.
 type Config struct {
-	Name    string        // in receipts, for people
-	Slots   int           // jobs in hand: with two, the engine does not wait at a shard's end
-	Samples int           // in flight over all slots; 0: as many as keep the engine busy
-	Drain   time.Duration // for jobs in hand when the worker is to stop
-	Spool   string        // folder for captions under way
-	Program string        // version, for receipts and files
+	Name      string        // in receipts and heartbeats, by the rule of schemas.ParsePool; each worker has its own
+	Slots     int           // jobs in hand: with two, the engine does not wait at a shard's end
+	Samples   int           // in flight over all slots; 0: as many as keep the engine busy
+	Drain     time.Duration // for jobs in hand when the worker is to stop
+	Heartbeat time.Duration // most time between two heartbeats
+	Spool     string        // folder for captions under way
+	Program   string        // version, for receipts and files
 }
 
 // DefaultConfig is for one engine.
-func DefaultConfig() Config { return Config{Name: "worker", Slots: 2, Drain: 25 * time.Second} }
+func DefaultConfig() Config {
+	return Config{Name: "worker", Slots: 2, Drain: 25 * time.Second, Heartbeat: 20 * time.Second}
+}
 
 // Validate names every fault at once.
 func (c Config) Validate() error {
 	var errs []error
 	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf("worker: "+format, args...)) }
-	if c.Name == "" {
-		bad("name: want one")
+	if _, err := schemas.ParsePool(c.Name); err != nil {
+		bad("name: %w", err)
 	}
 	if c.Slots < 1 || c.Slots > 64 {
 		bad("slots %d: want 1 to 64", c.Slots)
@@ -44,6 +47,9 @@ func (c Config) Validate() error {
 	}
 	if c.Drain < 0 {
 		bad("drain %s: want 0s or more", c.Drain)
+	}
+	if c.Heartbeat < time.Millisecond {
+		bad("heartbeat %s: want a millisecond or more", c.Heartbeat)
 	}
 	if c.Spool == "" {
 		bad("spool: want a folder")
@@ -57,16 +63,17 @@ type jobs interface {
 	Next(ctx context.Context) (*jetstream.Delivery[schemas.CaptionJob], error)
 }
 
-// events announces receipts; *jetstream.Conn does.
-type events interface {
+// conn announces receipts and carries heartbeats; *jetstream.Conn does.
+type conn interface {
 	Announce(ctx context.Context, e schemas.ShardReady) error
+	Workers() jetstream.Workers
 }
 
 // Worker turns caption jobs of one pool into committed captions, by one engine.
 type Worker struct {
 	store  shards.Store
 	jobs   jobs
-	events events
+	conn   conn
 	engine Engine
 	cfg    Config
 	log    *slog.Logger
@@ -74,13 +81,16 @@ type Worker struct {
 	cores   chan struct{} // one for each core that prepares
 	samples chan struct{} // one for each sample in flight
 
-	mu      sync.Mutex // guards recipes and gates
+	changed chan struct{} // the jobs in hand did: a heartbeat is due
+
+	mu      sync.Mutex // guards what follows
 	recipes map[schemas.RecipeID]schemas.Recipe
 	gates   map[schemas.GateID]schemas.Gate
+	hands   []*hand // the jobs in hand
 }
 
 // New makes a worker. It starts nothing.
-func New(st shards.Store, j jobs, ev events, e Engine, cfg Config, log *slog.Logger) (*Worker, error) {
+func New(st shards.Store, j jobs, c conn, e Engine, cfg Config, log *slog.Logger) (*Worker, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
@@ -89,9 +99,10 @@ func New(st shards.Store, j jobs, ev events, e Engine, cfg Config, log *slog.Log
 		cfg.Samples = 2*e.Busy() + runtime.GOMAXPROCS(0)
 	}
 	return &Worker{
-		store: st, jobs: j, events: ev, engine: e, cfg: cfg, log: log,
+		store: st, jobs: j, conn: c, engine: e, cfg: cfg, log: log,
 		cores:   make(chan struct{}, runtime.GOMAXPROCS(0)),
 		samples: make(chan struct{}, cfg.Samples),
+		changed: make(chan struct{}, 1),
 		recipes: map[schemas.RecipeID]schemas.Recipe{},
 		gates:   map[schemas.GateID]schemas.Gate{},
 	}, nil
@@ -99,10 +110,15 @@ func New(st shards.Store, j jobs, ev events, e Engine, cfg Config, log *slog.Log
 
 // Run takes jobs until ctx ends. Then it takes no more, finishes those in hand
 // within the drain time, hands the rest back, and returns nil. It returns an
-// error when it can't take jobs any more.
+// error when it can't take jobs any more, or when its engine has stopped.
 func (w *Worker) Run(ctx context.Context) error {
 	work, cancel := drainable(ctx, w.cfg.Drain)
 	defer cancel()
+	beat, quiet := context.WithCancel(context.WithoutCancel(ctx))
+	var beating sync.WaitGroup
+	beating.Go(func() { w.beat(beat, ctx.Done()) })
+	defer beating.Wait()
+	defer quiet()
 	g, fetch := errgroup.WithContext(ctx)
 	for range w.cfg.Slots {
 		g.Go(func() error { return w.slot(fetch, work) })
@@ -115,51 +131,17 @@ func (w *Worker) Run(ctx context.Context) error {
 func (w *Worker) slot(fetch, work context.Context) error {
 	for {
 		d, err := w.jobs.Next(fetch)
-		if fetch.Err() != nil {
+		switch {
+		case err != nil && fetch.Err() != nil:
+			return nil
+		case err != nil:
+			return fmt.Errorf("take a job: %w", err)
+		case fetch.Err() != nil: // it came at the last moment
+			w.settle(work, d, release, fetch.Err())
 			return nil
 		}
-		if err != nil {
-			return fmt.Errorf("take a job: %w", err)
+		if err := w.attempt(work, d); err != nil {
+			return err
 		}
-		w.attempt(work, d)
-	}
-}
-
-// settleLimit bounds the last words about a job: they are said after the work's
-// context has ended, too.
-const settleLimit = 10 * time.Second
-
-// attempt does one job and gives it its verdict.
-func (w *Worker) attempt(work context.Context, d *jetstream.Delivery[schemas.CaptionJob]) {
-	log := w.log.With("job", d.Job.ID, "shard", d.Job.Shard.Short(), "attempt", d.Attempt)
-	log.Info("job taken")
-	held, letGo := hold(work, d.Extend, d.Lease)
-	err := w.do(held, d.Job, log)
-	if err != nil && judge(context.Cause(held), err) == reject {
-		log.Warn("job can't be done; its rows are committed as failed", "err", err)
-		err = w.commitFailed(held, d.Job)
-	}
-	cause := context.Cause(held)
-	letGo()
-	last, cancel := context.WithTimeout(context.WithoutCancel(work), settleLimit)
-	defer cancel()
-	if err == nil {
-		if err := d.Ack(last); err != nil {
-			// Its receipt is there: who gets the job next acknowledges it.
-			log.Warn("acknowledge a job", "err", err)
-		}
-		return
-	}
-	v := judge(cause, err)
-	log.Warn("attempt ended", "verdict", v.String(), "err", err)
-	switch v {
-	case abandon:
-	case reject:
-		err = d.Reject(last, err.Error())
-	default:
-		err = d.Release(last, delay(v, d.Attempt))
-	}
-	if err != nil {
-		log.Warn("hand a job back", "err", err) // its lease runs out
 	}
 }
