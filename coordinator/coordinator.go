@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"iter"
 	"log/slog"
 	"time"
 
@@ -20,6 +19,7 @@ import (
 type Config struct {
 	Name      string        // of this coordinator, by the rule of schemas.ParsePool: its place in the stream of events
 	Cutters   int           // parts cut at once
+	CutTries  int           // at a part that can't be read, before a run goes on without it
 	Window    int           // most caption jobs that a pool's queue holds
 	Reconcile time.Duration // how often the store is asked what the streams may have lost
 	Spool     string        // folder for shards under way, each of at most the cut's bytes
@@ -32,7 +32,7 @@ type Config struct {
 // DefaultConfig is for one machine.
 func DefaultConfig() Config {
 	return Config{
-		Name: "coordinator", Cutters: 2, Window: 1024, Reconcile: 10 * time.Second,
+		Name: "coordinator", Cutters: 2, CutTries: 8, Window: 1024, Reconcile: 10 * time.Second,
 		Lease: jetstream.DefaultLease(),
 	}
 }
@@ -46,6 +46,9 @@ func (c Config) Validate() error {
 	}
 	if c.Cutters < 1 || c.Cutters > 256 {
 		bad("cutters %d: want 1 to 256", c.Cutters)
+	}
+	if c.CutTries < 1 || c.CutTries > 100 {
+		bad("tries at a part %d: want 1 to 100", c.CutTries)
 	}
 	if c.Window < 1 || c.Window > 1<<20 {
 		bad("window %d: want 1 to 1048576 jobs", c.Window)
@@ -61,21 +64,6 @@ func (c Config) Validate() error {
 	}
 	return errors.Join(errs...)
 }
-
-// The queues and events, as a coordinator sees them. *jetstream.Conn gives all.
-type (
-	jobQueue interface {
-		Ensure(ctx context.Context, l jetstream.Lease) error
-		Publish(ctx context.Context, job schemas.CaptionJob) error
-		Depth(ctx context.Context) (jetstream.Depth, error)
-		Spent(ctx context.Context) iter.Seq2[jetstream.Spent[schemas.CaptionJob], error]
-	}
-	cutQueue interface {
-		Ensure(ctx context.Context, l jetstream.Lease) error
-		Publish(ctx context.Context, job schemas.CutJob) error
-		Next(ctx context.Context) (*jetstream.Delivery[schemas.CutJob], error)
-	}
-)
 
 // Coordinator sees runs through. Any number of them may work on one run.
 type Coordinator struct {
@@ -93,25 +81,37 @@ func New(st shards.Store, conn *jetstream.Conn, cfg Config, log *slog.Logger) (*
 	return &Coordinator{store: st, conn: conn, cfg: cfg, log: log}, nil
 }
 
+// Ensure makes the streams, the queues of parts and of a pool's jobs, or brings
+// them to the configuration. It may be repeated; what they hold is kept.
+// Workers of the pool find their queue after it.
+func (c *Coordinator) Ensure(ctx context.Context, pool schemas.Pool) error {
+	jobs, err := c.conn.Jobs(pool)
+	if err != nil {
+		return err
+	}
+	if err := c.conn.EnsureStreams(ctx, jetstream.DefaultLayout()); err != nil {
+		return err
+	}
+	return errors.Join(c.conn.Cuts().Ensure(ctx, c.cfg.Lease), jobs.Ensure(ctx, c.cfg.Lease))
+}
+
+// ErrUnread says that a run has come as far as it could, without parts of its
+// source that could not be read. Run again, it tries them again.
+var ErrUnread = errors.New("parts of the source could not be read")
+
 // Run sees one run through: it returns when every sample of the source is in a
-// shard with a receipt, or when ctx ends. Run again after a crash it goes on
+// shard with a receipt, or when ctx ends. Parts that can't be read don't stop
+// the others; the error is then [ErrUnread]. Run again after a crash it goes on
 // from what rests in the store.
 func (c *Coordinator) Run(ctx context.Context, run Run, src source.Source) (Progress, error) {
-	jobs, err := c.conn.Jobs(run.Pool)
+	f, err := c.newFollower(ctx, run, src)
 	if err != nil {
-		return Progress{}, err
-	}
-	f := &follower{
-		Coordinator: c, run: run, src: src, jobs: jobs, cuts: c.conn.Cuts(),
-		progress: newProgress(), byShard: map[schemas.ShardID]*part{}, wake: make(chan struct{}, 1),
-	}
-	if err := f.ensure(ctx); err != nil {
 		return Progress{}, err
 	}
 	if err := f.list(ctx); err != nil {
 		return Progress{}, err
 	}
-	ended := errors.New("every receipt is there")
+	ended := errors.New("nothing is left to do")
 	work, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	g, gctx := errgroup.WithContext(work)
@@ -120,20 +120,21 @@ func (c *Coordinator) Run(ctx context.Context, run Run, src source.Source) (Prog
 		g.Go(func() error { return f.cut(gctx) })
 	}
 	g.Go(func() error {
-		if err := f.pursue(gctx); err != nil {
-			return err
+		done, err := f.pursue(gctx)
+		if done {
+			stop(ended)
 		}
-		stop(ended)
-		return nil
+		return err
 	})
 	err = g.Wait()
-	progress := f.snapshot()
 	if errors.Is(context.Cause(work), ended) {
-		err = f.end(ctx)
+		if err = f.unread(); err == nil {
+			err = f.end(ctx)
+		}
 	} else if ctx.Err() != nil {
 		err = context.Cause(ctx)
 	}
-	return progress, err
+	return f.snapshot(), err
 }
 
 // end writes the run's last record, once.

@@ -20,17 +20,24 @@ type follower struct {
 	*Coordinator
 	run  Run
 	src  source.Source
-	jobs jobQueue
-	cuts cutQueue
+	jobs *jetstream.Queue[schemas.CaptionJob]
+	cuts *jetstream.Queue[schemas.CutJob]
 	wake chan struct{} // something changed that pursue waits for
+
+	// Of pursue alone.
+	asked    map[schemas.PartID]bool // cuts published since the last tick
+	ticks    int
+	troubles int // since the store and the streams were last looked through
 
 	mu         sync.Mutex // guards what follows
 	progress   Progress
 	parts      []*part // in the source's order
+	byID       map[schemas.PartID]*part
 	firstUncut int     // every part before it has a record
 	taken      int     // samples of the parts before it
-	ready      []*part // cut, their jobs to be queued
+	ready      []*part // cut, with jobs to be queued
 	pending    int     // shards without a receipt, over all parts cut
+	queued     int     // of these, those whose jobs were published
 	byShard    map[schemas.ShardID]*part
 }
 
@@ -39,29 +46,35 @@ type part struct {
 	source.Part
 	cut     bool
 	rows    int
-	pending map[schemas.ShardID]struct{} // shards without a receipt
+	tries   int                     // failed ones, to cut it
+	unread  error                   // why it is given up for this time
+	pending map[schemas.ShardID]int // shards without a receipt, by their place in the part
+	next    int                     // jobs of the shards before it were published
 }
 
-// ensure makes streams and consumers, and lists the source's parts.
-func (f *follower) ensure(ctx context.Context) error {
-	if err := f.streams(ctx); err != nil {
-		return err
+// newFollower makes streams and consumers, and lists the source's parts.
+func (c *Coordinator) newFollower(ctx context.Context, run Run, src source.Source) (*follower, error) {
+	jobs, err := c.conn.Jobs(run.Pool)
+	if err != nil {
+		return nil, err
 	}
-	for p, err := range f.src.Parts(ctx) {
+	f := &follower{
+		Coordinator: c, run: run, src: src, jobs: jobs, cuts: c.conn.Cuts(),
+		wake: make(chan struct{}, 1), asked: map[schemas.PartID]bool{},
+		progress: newProgress(), byID: map[schemas.PartID]*part{}, byShard: map[schemas.ShardID]*part{},
+	}
+	if err := f.Ensure(ctx, run.Pool); err != nil {
+		return nil, err
+	}
+	for p, err := range src.Parts(ctx) {
 		if err != nil {
-			return fmt.Errorf("list source %s: %w", f.run.Dataset.Source, err)
+			return nil, fmt.Errorf("list source %s: %w", run.Dataset.Source, err)
 		}
 		f.parts = append(f.parts, &part{Part: p})
+		f.byID[p.ID] = f.parts[len(f.parts)-1]
 	}
 	f.progress.Parts = len(f.parts)
-	return nil
-}
-
-func (f *follower) streams(ctx context.Context) error {
-	if err := f.conn.EnsureStreams(ctx, jetstream.DefaultLayout()); err != nil {
-		return err
-	}
-	return errors.Join(f.cuts.Ensure(ctx, f.cfg.Lease), f.jobs.Ensure(ctx, f.cfg.Lease))
+	return f, nil
 }
 
 // list reads what rests: the records of parts, then the receipts of shards.
@@ -74,15 +87,7 @@ func (f *follower) list(ctx context.Context) error {
 
 // listParts takes the records of parts that it has not taken yet.
 func (f *follower) listParts(ctx context.Context) error {
-	byID := map[schemas.PartID]*part{}
-	f.mu.Lock()
-	for _, p := range f.parts {
-		if !p.cut {
-			byID[p.ID] = p
-		}
-	}
-	f.mu.Unlock()
-	if len(byID) == 0 {
+	if len(f.uncut(1)) == 0 {
 		return nil
 	}
 	for o, err := range f.store.List(ctx, shards.PartsPrefix(f.run.Dataset.Dataset, f.run.Dataset.Revision), "") {
@@ -90,7 +95,7 @@ func (f *follower) listParts(ctx context.Context) error {
 			return err
 		}
 		_, _, id, err := shards.ParsePartKey(o.Key)
-		if err != nil || byID[id] == nil {
+		if err != nil || !f.isUncut(id) {
 			continue // not ours to read
 		}
 		record, err := shards.ReadPart(ctx, f.store, o.Key)
@@ -104,6 +109,9 @@ func (f *follower) listParts(ctx context.Context) error {
 
 // listReceipts takes the receipts of pending shards.
 func (f *follower) listReceipts(ctx context.Context) error {
+	if f.allDone() {
+		return nil
+	}
 	for o, err := range f.store.List(ctx, shards.CaptionsPrefix(f.run.Recipe), "") {
 		if err != nil {
 			return err
@@ -119,6 +127,13 @@ func (f *follower) listReceipts(ctx context.Context) error {
 	return nil
 }
 
+func (f *follower) isUncut(id schemas.PartID) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	p := f.byID[id]
+	return p != nil && !p.cut
+}
+
 func (f *follower) isPending(s schemas.ShardID) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -130,25 +145,35 @@ func (f *follower) isPending(s schemas.ShardID) bool {
 	return ok
 }
 
+// allDone tells whether no shard that is known waits for its receipt.
+func (f *follower) allDone() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.pending == 0
+}
+
 // takePart counts the record of a part, once.
 func (f *follower) takePart(r schemas.PartRecord) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	for _, p := range f.parts {
-		if p.ID != r.Part || p.cut {
-			continue
-		}
-		p.cut, p.rows, p.pending = true, r.Rows(), make(map[schemas.ShardID]struct{}, len(r.Shards))
-		f.progress.addPart(r)
-		for _, s := range r.Shards {
-			if f.byShard[s.ID] == nil {
-				f.byShard[s.ID] = p
-				p.pending[s.ID] = struct{}{}
-			}
-		}
-		f.pending += len(p.pending)
-		f.ready = append(f.ready, p)
+	p := f.byID[r.Part]
+	if p == nil || p.cut {
+		return
 	}
+	if p.unread != nil { // another coordinator could read it
+		p.unread = nil
+		f.progress.PartsUnread--
+	}
+	p.cut, p.rows, p.pending = true, r.Rows(), make(map[schemas.ShardID]int, len(r.Shards))
+	f.progress.addPart(r)
+	for i, s := range r.Shards {
+		if f.byShard[s.ID] == nil {
+			f.byShard[s.ID] = p
+			p.pending[s.ID] = i
+		}
+	}
+	f.pending += len(p.pending)
+	f.ready = append(f.ready, p)
 	f.advance()
 	f.changed()
 }
@@ -159,6 +184,9 @@ func (f *follower) advance() {
 	for ; f.firstUncut < len(f.parts) && f.parts[f.firstUncut].cut; f.firstUncut++ {
 		f.taken += f.parts[f.firstUncut].rows
 		if limit := f.run.Dataset.Limit; limit > 0 && f.taken >= limit {
+			for _, p := range f.parts[f.firstUncut+1:] {
+				delete(f.byID, p.ID)
+			}
 			f.parts = f.parts[:f.firstUncut+1]
 			f.progress.Parts = len(f.parts)
 		}
@@ -190,12 +218,17 @@ func (f *follower) takeReceipt(ctx context.Context, s schemas.ShardID) error {
 	if p == nil {
 		return nil
 	}
-	if _, ok := p.pending[s]; ok {
-		delete(p.pending, s)
-		f.pending--
-		f.progress.addReceipt(r)
-		f.changed()
+	at, ok := p.pending[s]
+	if !ok {
+		return nil
 	}
+	delete(p.pending, s)
+	f.pending--
+	if at < p.next {
+		f.queued--
+	}
+	f.progress.addReceipt(r)
+	f.changed()
 	return nil
 }
 
@@ -213,29 +246,68 @@ func (f *follower) snapshot() Progress {
 	return f.progress.clone()
 }
 
+// unread says which parts were given up.
+func (f *follower) unread() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var errs []error
+	for _, p := range f.parts {
+		if p.unread != nil {
+			errs = append(errs, p.unread)
+		}
+	}
+	if len(errs) == 0 {
+		return nil
+	}
+	return fmt.Errorf("%d of %d %w; the first: %w", len(errs), len(f.parts), ErrUnread, errs[0])
+}
+
 // follow takes receipts as they are announced, until ctx ends. What it misses,
 // reconciling finds.
 func (f *follower) follow(ctx context.Context) error {
-	events, err := f.conn.Subscribe(ctx, f.cfg.Name, jetstream.Follow{Dataset: f.run.Dataset.Dataset, Recipe: f.run.Recipe})
-	if err != nil {
-		return err
+	for {
+		events, err := f.conn.Subscribe(ctx, f.cfg.Name, jetstream.Follow{Dataset: f.run.Dataset.Dataset, Recipe: f.run.Recipe})
+		if err == nil {
+			err = f.takeEvents(ctx, events)
+		}
+		if ctx.Err() != nil {
+			return nil
+		}
+		if !passing(err) {
+			return err
+		}
+		f.log.Warn("events don't come", "err", err)
+		if err := f.Ensure(ctx, f.run.Pool); err != nil && !passing(err) {
+			return ignoreEnd(ctx, err)
+		}
+		rest(ctx, streamsRest)
 	}
+}
+
+// streamsRest is how long a follower of events waits for streams that somebody
+// has deleted.
+const streamsRest = 50 * time.Millisecond
+
+func rest(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+	case <-t.C:
+	}
+}
+
+// takeEvents takes events until there is an error.
+func (f *follower) takeEvents(ctx context.Context, events *jetstream.Events) error {
 	for {
 		e, err := events.Next(ctx)
-		switch {
-		case ctx.Err() != nil:
-			return nil
-		case errors.Is(err, jetstream.ErrMissed):
-			if err := f.listReceipts(ctx); err != nil && ctx.Err() == nil {
+		if errors.Is(err, jetstream.ErrMissed) {
+			if err := f.listReceipts(ctx); err != nil && !passing(err) {
 				return err
 			}
 			continue
-		case errors.Is(err, jetstream.ErrNoStream):
-			if err := f.streams(ctx); err != nil && ctx.Err() == nil {
-				return err
-			}
-			continue
-		case err != nil:
+		}
+		if err != nil {
 			return err
 		}
 		if e.Ready.Generation == 0 && f.isPending(e.Ready.Shard) {
@@ -246,37 +318,5 @@ func (f *follower) follow(ctx context.Context) error {
 		if err := e.Ack(ctx); err != nil && ctx.Err() == nil {
 			f.log.Debug("acknowledge an event", "err", err)
 		}
-	}
-}
-
-// pursue publishes what is missing until nothing is: at once, whenever
-// something changed, and every so often, since the streams may have lost
-// something.
-func (f *follower) pursue(ctx context.Context) error {
-	tick := time.NewTicker(f.cfg.Reconcile)
-	defer tick.Stop()
-	queued := map[schemas.PartID]bool{} // what this process queued since the last tick
-	for {
-		f.show()
-		done, err := f.publish(ctx, queued)
-		if done || err != nil {
-			return err
-		}
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-f.wake:
-		case <-tick.C:
-			clear(queued)
-			if err := f.reconcile(ctx); err != nil {
-				return err
-			}
-		}
-	}
-}
-
-func (f *follower) show() {
-	if f.cfg.Shown != nil {
-		f.cfg.Shown(f.snapshot())
 	}
 }

@@ -69,6 +69,15 @@ func Launch(ctx context.Context, st shards.Store, src source.Source, spec Spec) 
 	if err != nil {
 		return Run{}, err
 	}
+	// The parts of a run's name are digests of all that the records say beyond
+	// the time of launch and how the source was spelled.
+	switch _, err := shards.ReadRun(ctx, st, run.ID, 0); {
+	case err == nil:
+		run.Resumed = true
+		return run, nil
+	case !errors.Is(err, shards.ErrNotFound):
+		return Run{}, err
+	}
 	for _, o := range []struct {
 		key string
 		b   []byte
@@ -78,11 +87,7 @@ func Launch(ctx context.Context, st shards.Store, src source.Source, spec Spec) 
 		{shards.GateKey(gateID), gateText},
 		{shards.RunKey(run.ID, 0), launched},
 	} {
-		// That there is one already says that it was launched before; what it
-		// says beyond the time of launch is what its name digests.
-		if _, err := shards.Commit(ctx, st, o.key, o.b); errors.Is(err, shards.ErrExists) {
-			run.Resumed = true
-		} else if err != nil {
+		if _, err := shards.Commit(ctx, st, o.key, o.b); err != nil && !errors.Is(err, shards.ErrExists) {
 			return Run{}, err
 		}
 	}

@@ -45,7 +45,7 @@ Whatever ends a run, the same command goes on where it stopped: no shard is
 captioned again after its receipt.`,
 		Example: `  recaption run --source data/ --model bundled --out recaptioned
   recaption run --source 's3://pairs/cc12m/' --model ./smolvlm --recipe recipe.yaml --out s3://captions/cc12m --limit 1000`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			s, err := loadSettings(c.Flags())
 			if err != nil {
@@ -154,6 +154,9 @@ func (o runOptions) follow(ctx context.Context, b *backends, s settings, where p
 	cfg.Lease.AckWait = s.Worker.Lease
 	co, err := coordinator.New(b.store, b.conn, cfg, log)
 	if err != nil {
+		return coordinator.Progress{}, err
+	}
+	if err := co.Ensure(ctx, run.Pool); err != nil {
 		return coordinator.Progress{}, err
 	}
 	queue, err := b.conn.Jobs(run.Pool)

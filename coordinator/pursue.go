@@ -1,0 +1,150 @@
+package coordinator
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"recaption/internal/jetstream"
+	"recaption/schemas"
+	"recaption/shards"
+)
+
+const (
+	// patience is how many passes in a row may end in trouble before the
+	// trouble is the run's end.
+	patience = 30
+	// lookEvery is after how many ticks jobs are published again though none
+	// seems lost: what another run left in the queue may hide a loss.
+	lookEvery = 6
+)
+
+// pursue publishes what is missing until nothing is: at once, whenever
+// something changed, and every so often, since the streams may have lost
+// something. It reports whether nothing is left that it could do.
+func (f *follower) pursue(ctx context.Context) (done bool, err error) {
+	tick := time.NewTicker(f.cfg.Reconcile)
+	defer tick.Stop()
+	if err := f.bear(ctx, f.dealWithSpent(ctx)); err != nil {
+		return false, err
+	}
+	for {
+		f.show()
+		done, err := f.publish(ctx)
+		if err := f.bear(ctx, err); err != nil {
+			return false, err
+		}
+		if done {
+			f.show()
+			return true, nil
+		}
+		select {
+		case <-ctx.Done():
+			return false, nil
+		case <-f.wake:
+		case <-tick.C:
+			if err := f.bear(ctx, f.reconcile(ctx)); err != nil {
+				return false, err
+			}
+		}
+	}
+}
+
+// passing tells whether what was tried may go well a little later.
+func passing(err error) bool {
+	return errors.Is(err, shards.ErrTransient) || errors.Is(err, jetstream.ErrNoStream) || errors.Is(err, jetstream.ErrUnavailable)
+}
+
+// bear logs a passing trouble, and gives it back when it lasts.
+func (f *follower) bear(ctx context.Context, err error) error {
+	switch {
+	case err == nil, ctx.Err() != nil:
+		return nil
+	case !passing(err):
+		return err
+	}
+	if f.troubles++; f.troubles >= patience {
+		return fmt.Errorf("%w (for the %dth time in a row)", err, f.troubles)
+	}
+	f.log.Warn("trouble; to be tried again", "err", err)
+	return nil
+}
+
+// reconcile asks the store what the streams may have lost: parts that another
+// coordinator cut, receipts whose event got lost, jobs that are neither queued
+// nor done. It deals with the jobs whose deliveries are used up.
+func (f *follower) reconcile(ctx context.Context) error {
+	clear(f.asked)
+	f.ticks++
+	if err := f.Ensure(ctx, f.run.Pool); err != nil {
+		return err
+	}
+	if err := f.list(ctx); err != nil {
+		return err
+	}
+	if err := f.dealWithSpent(ctx); err != nil {
+		return err
+	}
+	depth, err := f.jobs.Depth(ctx)
+	if err != nil {
+		return err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if depth.Waiting+depth.InHand < f.queued || f.ticks%lookEvery == 0 {
+		f.again()
+	}
+	f.troubles = 0
+	return nil
+}
+
+// again lets every pending shard's job be published, whether it was before or
+// not. The mutex is held.
+func (f *follower) again() {
+	f.ready, f.queued = f.ready[:0], 0
+	for _, p := range f.parts {
+		if p.next = 0; len(p.pending) > 0 {
+			f.ready = append(f.ready, p)
+		}
+	}
+}
+
+// dealWithSpent deals with what used up its deliveries. A job's rows are
+// committed as failed. A part of this run is queued anew: whoever had it may
+// have been of another run. Parts of other runs wait for their coordinators.
+func (f *follower) dealWithSpent(ctx context.Context) error {
+	for s, err := range f.cuts.Spent(ctx) {
+		if err != nil {
+			return err
+		}
+		if d := f.run.Dataset; s.Err != nil || s.Job.Dataset != d.Dataset || s.Job.Revision != d.Revision {
+			continue
+		}
+		if err := s.Requeue(ctx); err != nil {
+			return err
+		}
+	}
+	return f.commitSpent(ctx)
+}
+
+func (f *follower) show() {
+	if f.cfg.Shown != nil {
+		f.cfg.Shown(f.snapshot())
+	}
+}
+
+func ignoreEnd(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
+}
+
+// job is the caption job of a shard.
+func (f *follower) job(s schemas.Shard) schemas.CaptionJob {
+	return schemas.NewCaptionJob(schemas.CaptionJob{
+		Run: f.run.ID, Pool: f.run.Pool, Dataset: f.run.Dataset.Dataset, Shard: s.ID, File: s.File,
+		Recipe: f.run.Recipe, Gate: f.run.Gate,
+	})
+}
