@@ -17,7 +17,7 @@ func newConfigCommand() *cobra.Command {
 	c.AddCommand(&cobra.Command{
 		Use:   "check",
 		Short: "Check the settings and print what would be used, secrets as stars",
-		Args:  cobra.NoArgs,
+		Args:  noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			s, err := loadSettings(c.Flags())
 			if err != nil {

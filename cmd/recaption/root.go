@@ -60,6 +60,14 @@ func asGroup(c *cobra.Command) {
 	}
 }
 
+// noArgs is cobra.NoArgs with an error that says what to type.
+func noArgs(c *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return usagef("%s takes no arguments, got %q; see %s --help", c.CommandPath(), args[0], c.CommandPath())
+	}
+	return nil
+}
+
 // exactArgs is cobra.ExactArgs with an error that says what to type.
 func exactArgs(n int, what string) cobra.PositionalArgs {
 	return func(c *cobra.Command, args []string) error {

@@ -22,7 +22,7 @@ such as the web has, page titles, and the truth about each picture.
 
 Equal flags give equal bytes. The folder must be new or empty.`,
 		Example: `  recaption scenes --out scenes --count 2000 --format webdataset`,
-		Args:    cobra.NoArgs,
+		Args:    noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			set.Split, set.World = scenes.Split(split), scenes.World(world)
 			if err := set.Validate(); err != nil {

@@ -32,7 +32,7 @@ func newVersionCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "version",
 		Short: "Print the program's version",
-		Args:  cobra.NoArgs,
+		Args:  noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			_, err := fmt.Fprintf(c.OutOrStdout(), "recaption %s (%s, %s/%s, ONNX Runtime %s)\n",
 				programVersion(), runtime.Version(), runtime.GOOS, runtime.GOARCH, library.Version)
