@@ -8,10 +8,8 @@ import (
 	"testing"
 )
 
-// photo is a picture of usual size, smooth with some noise.
-func photo(w, h int) *Image {
-	return Resize(Resize(noise(w/4, h/4, 1), w, h, Bicubic), w, h, Nearest)
-}
+// photo is smooth, as photographs are.
+func photo(w, h int) *Image { return Resize(noise(w/4, h/4, 1), w, h, Bicubic) }
 
 func asPNG(b *testing.B, img *Image) []byte {
 	b.Helper()

@@ -249,3 +249,78 @@ func checkDecoded(t *testing.T, img *Image, err error) {
 		t.Fatalf("%d bytes for %d x %d pixels", len(img.Pix), img.Width, img.Height)
 	}
 }
+
+// widen takes eight samples at a time where it can: here one by one.
+func TestWiden(t *testing.T) {
+	wide := func(n uint8, seed uint32, two bool) bool {
+		src := noise(int(n)+3, 2, seed).Pix
+		near, far := src[:int(n)+3], src[int(n)+3:2*int(n)+6]
+		left, right, shift := 1, 2, 2
+		if two {
+			left, right, shift = 8, 7, 4
+		} else {
+			far = nil
+		}
+		want := make([]byte, 2*len(near))
+		for x := range near {
+			s := weigh(near, far, x)
+			want[2*x] = uint8((3*s + weigh(near, far, max(x-1, 0)) + left) >> shift)
+			want[2*x+1] = uint8((3*s + weigh(near, far, min(x+1, len(near)-1)) + right) >> shift)
+		}
+		got := make([]byte, 2*len(near))
+		widen(got, near, far)
+		return bytes.Equal(want, got)
+	}
+	if err := quick.Check(wide, nil); err != nil {
+		t.Error(err)
+	}
+}
+
+// Pillow 12 reads jumps wrongly, so there is no golden file with one.
+func TestRunLengths(t *testing.T) {
+	for _, c := range []struct {
+		name        string
+		compression uint32
+		data        []byte
+		want        string // palette indices from the top
+		reason      string
+	}{
+		{"8 bits", 1, []byte{4, 7, 0, 0, 0, 3, 1, 2, 3, 0, 1, 9, 0, 1}, "1239 7777", ""},
+		{"4 bits", 2, []byte{3, 0x12, 0, 0, 0, 4, 0x34, 0x56, 0, 1}, "3456 1210", ""},
+		{"a jump", 1, []byte{1, 1, 0, 2, 2, 1, 1, 5, 0, 1}, "0005 1000", ""},
+		{"too long", 1, []byte{9, 3, 0, 0, 9, 4, 0, 1}, "4444 3333", ""},
+		{"an early end", 1, []byte{2, 3, 0, 1}, "0000 3300", ""},
+		{"cut", 1, []byte{2, 3, 0, 0, 1}, "", Truncated},
+		{"cut in a jump", 1, []byte{0, 2, 1}, "", Truncated},
+		{"cut in a stretch", 1, []byte{0, 9, 1, 2, 3}, "", Truncated},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			bits := 8 / c.compression
+			b := make([]byte, 54+4*(1<<bits))
+			copy(b, "BM")
+			for at, v := range map[int]uint32{10: uint32(len(b)), 14: 40, 18: 4, 22: 2, 26: 1 | bits<<16, 30: c.compression} {
+				binary.LittleEndian.PutUint32(b[at:], v)
+			}
+			for i := range 1 << bits {
+				b[54+4*i] = byte('0' + i)
+			}
+			img, err := Decode(append(b, c.data...), Options{})
+			if reasonOf(err) != c.reason {
+				t.Fatalf("got %v, want reason %q", err, c.reason)
+			}
+			if err != nil {
+				return
+			}
+			got := ""
+			for i := range 8 {
+				if i == 4 {
+					got += " "
+				}
+				got += string(rune(img.Pix[3*i+2])) // blue comes first in the file
+			}
+			if got != c.want {
+				t.Errorf("got %s, want %s", got, c.want)
+			}
+		})
+	}
+}

@@ -9,24 +9,26 @@ import (
 // inverse transform, its smooth chroma upsampling, its colour arithmetic, and its
 // leniency towards damage inside a scan. The standard library's decoder differs
 // in all four. Baseline, extended and progressive Huffman coding with 8 bits are
-// read; arithmetic coding, lossless and 12 bits are not.
+// read; arithmetic coding, lossless and 12 bits are not. Two things differ, in
+// damaged files alone: coefficients beyond 16 bits, which libjpeg's vector code
+// wraps, and progressive pictures that lack scans, which libjpeg smooths.
 
 // JPEG markers.
 const (
-	markerSOF0 = 0xc0
-	markerSOF1 = 0xc1
-	markerSOF2 = 0xc2
-	markerDHT  = 0xc4
-	markerRST0 = 0xd0
-	markerRST7 = 0xd7
-	markerSOI  = 0xd8
-	markerEOI  = 0xd9
-	markerSOS  = 0xda
-	markerDQT  = 0xdb
-	markerDRI  = 0xdd
-	markerAPP0 = 0xe0
-	markerAPP1 = 0xe1
-	markerAdob = 0xee
+	markerSOF0  = 0xc0
+	markerSOF1  = 0xc1
+	markerSOF2  = 0xc2
+	markerDHT   = 0xc4
+	markerRST0  = 0xd0
+	markerRST7  = 0xd7
+	markerSOI   = 0xd8
+	markerEOI   = 0xd9
+	markerSOS   = 0xda
+	markerDQT   = 0xdb
+	markerDRI   = 0xdd
+	markerAPP0  = 0xe0
+	markerAPP1  = 0xe1
+	markerAPP14 = 0xee
 )
 
 // maxScans bounds the work that a small file can ask for, since each scan of a
@@ -152,9 +154,7 @@ func (d *jpegDecoder) decode(limit int) (*Image, error) {
 	if d.scans == 0 {
 		return nil, corrupt("jpeg: no scan")
 	}
-	if d.progressive {
-		d.reconstruct()
-	}
+	d.finish()
 	return d.colour()
 }
 
@@ -191,7 +191,7 @@ func (d *jpegDecoder) take(marker byte, seg []byte, limit int) error {
 		if len(seg) >= 5 && string(seg[:5]) == "JFIF\x00" {
 			d.jfif = true
 		}
-	case marker == markerAdob:
+	case marker == markerAPP14:
 		if len(seg) >= 12 && string(seg[:5]) == "Adobe" {
 			d.adobe, d.transform = true, seg[11]
 		}
@@ -330,12 +330,21 @@ func (d *jpegDecoder) planes() {
 		c.pix = scratch(64 * n)
 		if d.progressive {
 			c.coefs = make([]block, n)
-			continue
 		}
-		// A component without a scan, and the rest of one that ends early, is
-		// grey.
-		for j := range *c.pix {
-			(*c.pix)[j] = 128
+	}
+}
+
+// finish writes the samples that no scan of sequential coding wrote.
+func (d *jpegDecoder) finish() {
+	for i := range d.comps {
+		c := &d.comps[i]
+		switch {
+		case d.progressive:
+			c.reconstruct()
+		case c.quant == nil: // never in a scan: grey
+			for j := range *c.pix {
+				(*c.pix)[j] = 128
+			}
 		}
 	}
 }

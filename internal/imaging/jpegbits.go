@@ -164,7 +164,7 @@ func (d *jpegDecoder) huffmanTables(seg []byte) error {
 			return err
 		}
 		if class == 0 {
-			if slices.Max(append(seg[17:17+n:17+n], 0)) > 15 {
+			if slices.ContainsFunc(seg[17:17+n], func(size byte) bool { return size > 15 }) {
 				return corrupt("jpeg: Huffman table of first coefficients has a size above 15")
 			}
 			d.dc[t] = h

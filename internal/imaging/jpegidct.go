@@ -72,8 +72,8 @@ func idct(out []byte, stride int, b *block, q *quantTable) {
 		ws[32+i] = (e3 - t0 + round) >> shift
 	}
 	for y := range 8 {
-		w := ws[8*y : 8*y+8 : 8*y+8]
-		o := out[y*stride : y*stride+8 : y*stride+8]
+		w := (*[8]int32)(ws[8*y:])
+		o := (*[8]byte)(out[y*stride:])
 
 		z1 := (w[2] + w[6]) * fix0541
 		t2, t3 := z1-w[6]*fix1847, z1+w[2]*fix0765
@@ -121,7 +121,7 @@ func clamp(v int32) uint8 {
 func flat(out []byte, stride int, dc int32) {
 	v := clamp((dc+4)>>3 + 128)
 	for y := range 8 {
-		o := out[y*stride : y*stride+8 : y*stride+8]
+		o := (*[8]byte)(out[y*stride:])
 		for x := range o {
 			o[x] = v
 		}

@@ -88,7 +88,7 @@ func (d *jpegDecoder) component(id int) *jpegComponent {
 }
 
 // scanData reads the MCUs of a scan. Where data lacks before a marker, blocks
-// stay as they are, up to the next restart.
+// bring nothing, up to the next restart.
 func (d *jpegDecoder) scanData(comps []*jpegComponent, s spectrum) error {
 	d.bits = bitReader{data: d.data, pos: d.pos}
 	r := &d.bits
@@ -123,7 +123,7 @@ func (d *jpegDecoder) scanData(comps []*jpegComponent, s spectrum) error {
 				}
 				left--
 			}
-			if skip {
+			if skip && d.progressive {
 				continue
 			}
 			for _, c := range comps {
@@ -135,7 +135,11 @@ func (d *jpegDecoder) scanData(comps []*jpegComponent, s spectrum) error {
 					for i := range h {
 						x, y := mx*h+i, my*v+j
 						if !d.progressive {
-							d.sequentialBlock(c, &b, x, y)
+							if skip {
+								flat((*c.pix)[y*8*c.stride()+8*x:], c.stride(), 0)
+							} else {
+								d.sequentialBlock(c, &b, x, y)
+							}
 							continue
 						}
 						cb := &c.coefs[y*c.blocksWide+x]
@@ -158,7 +162,7 @@ func (d *jpegDecoder) scanData(comps []*jpegComponent, s spectrum) error {
 			if r.ended {
 				return truncated("jpeg: ends in a scan")
 			}
-			skip = r.hungry()
+			skip = skip || r.hungry()
 		}
 	}
 	d.pos = r.pos
@@ -168,37 +172,53 @@ func (d *jpegDecoder) scanData(comps []*jpegComponent, s spectrum) error {
 	return nil
 }
 
-// sequentialBlock reads a whole block and writes its samples.
+// sequentialBlock reads a whole block and writes its samples. The bits are kept in
+// registers: this loop is half of all decoding.
 func (d *jpegDecoder) sequentialBlock(c *jpegComponent, b *block, x, y int) {
 	r := &d.bits
 	c.pred += r.extended(r.code(c.dc) & 15)
-	out := (*c.pix)[y*8*c.stride()+8*x:]
-	// Of most blocks in smooth parts only the first coefficient is there.
-	k, rs := 1, r.code(c.ac)
-	if rs == 0 {
-		flat(out, c.stride(), int32(int16(c.pred))*c.quant[0])
-		return
-	}
 	*b = block{}
 	b[0] = int16(c.pred)
-	for {
-		size := rs & 15
-		if size != 0 {
-			k += rs >> 4
-			b[natural[k]] = int16(r.extended(size))
-			k++
-		} else {
-			if rs != 0xf0 {
+	acc, n := r.acc, r.n
+	only := true // nothing beyond the first coefficient
+	for k := 1; k < 64; {
+		if n < 32 { // a code and its value
+			r.acc, r.n = acc, n
+			r.fill()
+			acc, n = r.acc, r.n
+		}
+		e := int(c.ac.look[acc>>((n-lookBits)&63)&(1<<lookBits-1)])
+		n -= e >> 8
+		if e == 0 {
+			r.acc, r.n = acc, n
+			e = r.code(c.ac)
+			acc, n = r.acc, r.n
+		}
+		size := e & 15
+		if size == 0 {
+			if e&0xf0 != 0xf0 {
 				break
 			}
 			k += 16
+			continue
 		}
-		if k > 63 {
-			break
+		k += e >> 4 & 15
+		n -= size
+		v := int(acc>>(n&63)) & (1<<size - 1)
+		if v < 1<<(size-1) {
+			v -= 1<<size - 1
 		}
-		rs = r.code(c.ac)
+		b[natural[k]] = int16(v)
+		only = false
+		k++
 	}
-	idct(out, c.stride(), b, c.quant)
+	r.acc, r.n = acc, n
+	out := (*c.pix)[y*8*c.stride()+8*x:]
+	if only {
+		flat(out, c.stride(), int32(b[0])*c.quant[0])
+	} else {
+		idct(out, c.stride(), b, c.quant)
+	}
 }
 
 // acFirst reads the first bits of a band of a block and returns the run of
@@ -315,18 +335,15 @@ func (r *bitReader) restart(expected byte) error {
 	}
 }
 
-// reconstruct writes the samples of a progressive picture.
-func (d *jpegDecoder) reconstruct() {
-	for i := range d.comps {
-		c := &d.comps[i]
-		if c.quant == nil { // never in a scan: grey
-			c.quant = new(quantTable)
-		}
-		for y := range c.blocksHigh {
-			for x := range c.blocksWide {
-				idct((*c.pix)[y*8*c.stride()+8*x:], c.stride(), &c.coefs[y*c.blocksWide+x], c.quant)
-			}
-		}
-		c.coefs = nil
+// reconstruct writes the samples of a component from all its scans.
+func (c *jpegComponent) reconstruct() {
+	if c.quant == nil { // never in a scan: grey
+		c.quant = new(quantTable)
 	}
+	for y := range c.blocksHigh {
+		for x := range c.blocksWide {
+			idct((*c.pix)[y*8*c.stride()+8*x:], c.stride(), &c.coefs[y*c.blocksWide+x], c.quant)
+		}
+	}
+	c.coefs = nil
 }

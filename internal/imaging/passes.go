@@ -13,6 +13,11 @@ import (
 // half is the rounding of both sums: 0.5 in the fixed point of coefficients.
 const half = 1<<(precision-1) | 1<<(precision-1)<<32
 
+// outside has the bits that are set where a sum of a word is below 0 or not below
+// 256. Most words of most pictures have none of them: both samples are then a
+// shift away.
+const outside = 3<<30 | 3<<62
+
 // clip takes a sum in fixed point to a sample.
 func clip(sum int32) uint8 {
 	v := sum >> precision
@@ -55,10 +60,15 @@ func resampleRows(dst, src *Image, first int, k *kernel) {
 				g += p[1] * w
 				bl += p[2] * w
 			}
+			pa, pb := a[3*x:3*x+3], b[3*x:3*x+3]
+			if uint64(r|g|bl)&outside == 0 {
+				pa[0], pa[1], pa[2] = uint8(r>>precision), uint8(g>>precision), uint8(bl>>precision)
+				pb[0], pb[1], pb[2] = uint8(r>>(32+precision)), uint8(g>>(32+precision)), uint8(bl>>(32+precision))
+				continue
+			}
 			ra, rb := part(r)
 			ga, gb := part(g)
 			ba, bb := part(bl)
-			pa, pb := a[3*x:3*x+3], b[3*x:3*x+3]
 			pa[0], pa[1], pa[2] = clip(ra), clip(ga), clip(ba)
 			pb[0], pb[1], pb[2] = clip(rb), clip(gb), clip(bb)
 		}
@@ -108,6 +118,10 @@ func columns8(in []byte, stride int, weights []int64) uint64 {
 		s1 += int64(v>>8&each4th) * w
 		s2 += int64(v>>16&each4th) * w
 		s3 += int64(v>>24&each4th) * w
+	}
+	if uint64(s0|s1|s2|s3)&outside == 0 {
+		return uint64(s0)>>precision&each4th | uint64(s1)>>precision&each4th<<8 |
+			uint64(s2)>>precision&each4th<<16 | uint64(s3)>>precision&each4th<<24
 	}
 	a0, a4 := part(s0)
 	a1, a5 := part(s1)

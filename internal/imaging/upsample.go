@@ -1,5 +1,7 @@
 package imaging
 
+import "encoding/binary"
+
 // upsampler brings lines of a component to the picture's width and height.
 // Chroma at half the size is interpolated with weights 3 and 1, libjpeg's
 // "fancy" upsampling, with its alternating roundings; other ratios are repeated.
@@ -7,7 +9,6 @@ type upsampler struct {
 	c      *jpegComponent
 	h, v   int // how many pixels a sample is wide and high
 	smooth bool
-	sums   []int32 // a line interpolated down the columns
 	out    []byte
 }
 
@@ -21,69 +22,92 @@ func newUpsampler(c *jpegComponent, d *jpegDecoder) upsampler {
 	case u.h == 1 && u.v == 2:
 		u.smooth = true
 	}
-	if u.smooth {
-		u.sums = make([]int32, c.width)
-	}
 	u.out = make([]byte, u.h*c.width)
 	return u
 }
 
 // line returns line y of the picture. It stays valid up to the next call.
 func (u *upsampler) line(y int) []byte {
-	in := u.c.row(y / u.v)
+	near := u.c.row(y / u.v)
 	switch {
 	case u.h == 1 && u.v == 1:
-		return in
+		return near
 	case !u.smooth:
-		return u.repeat(in)
+		repeat(u.out, near, u.h)
 	case u.v == 1:
-		for x, s := range in {
-			u.sums[x] = int32(s)
+		widen(u.out, near, nil)
+	default:
+		// The other line that counts is the nearer neighbour.
+		far := u.c.row(y/u.v - 1 + 2*(y%2))
+		if u.h == 2 {
+			widen(u.out, near, far)
+			break
 		}
-		widen(u.out, u.sums, 1, 2, 2)
-		return u.out
-	}
-	// The other line that counts is the nearer neighbour.
-	other := u.c.row(y/u.v - 1 + 2*(y%2))
-	for x, s := range in {
-		u.sums[x] = 3*int32(s) + int32(other[x])
-	}
-	if u.h == 1 {
-		bias := int32(1 + y%2)
-		for x, s := range u.sums {
-			u.out[x] = uint8((s + bias) >> 2)
+		bias := 1 + y%2
+		for x := range near {
+			u.out[x] = uint8((weigh(near, far, x) + bias) >> 2)
 		}
-		return u.out
 	}
-	widen(u.out, u.sums, 8, 7, 4)
 	return u.out
 }
 
-// widen doubles a line of sums, with one rounding for the left and one for the
-// right half of each, and shifts the result down. The ends are repeated.
-func widen(out []byte, sums []int32, left, right int32, shift uint) {
-	n := len(sums)
-	out = out[:2*n]
-	last := sums[0]
-	for x, s := range sums {
-		next := s
+// weigh is a sample interpolated down the columns, four times as large, or the
+// sample itself where there is no second line.
+func weigh(near, far []byte, x int) int {
+	if far == nil {
+		return int(near[x])
+	}
+	return 3*int(near[x]) + int(far[x])
+}
+
+// widen doubles a line that is interpolated between two. The halves of a pixel
+// are rounded up and down in turn, and the ends repeated. Eight samples are done
+// at once, four of them in the 16-bit lanes of a word.
+func widen(out, near, far []byte) {
+	left, right, shift := 1, 2, 2
+	if far != nil {
+		left, right, shift = 8, 7, 4
+	}
+	const lanes, each = 0x00ff00ff00ff00ff, 0x0001000100010001
+	lefts, rights := uint64(left)*each, uint64(right)*each
+	n, x := len(near), 0
+	before := weigh(near, far, 0)
+	for ; x+9 <= n; x += 8 {
+		v := binary.LittleEndian.Uint64(near[x:])
+		even, odd := v&lanes, v>>8&lanes
+		if far != nil {
+			f := binary.LittleEndian.Uint64(far[x:])
+			even, odd = 3*even+f&lanes, 3*odd+f>>8&lanes
+		}
+		after := weigh(near, far, x+8)
+		l0 := (3*even + (odd<<16 | uint64(before)) + lefts) >> (shift & 7) & lanes
+		r0 := (3*even + odd + rights) >> (shift & 7) & lanes
+		l1 := (3*odd + even + lefts) >> (shift & 7) & lanes
+		r1 := (3*odd + (even>>16 | uint64(after)<<48) + rights) >> (shift & 7) & lanes
+		before = int(odd >> 48)
+		a, b := l0|r0<<8, l1|r1<<8
+		o := out[2*x : 2*x+16 : 2*x+16]
+		for i := 0; i < 16; i += 4 {
+			binary.LittleEndian.PutUint32(o[i:], uint32(a&0xffff|b<<16))
+			a, b = a>>16, b>>16
+		}
+	}
+	for ; x < n; x++ {
+		s := weigh(near, far, x)
+		after := s
 		if x+1 < n {
-			next = sums[x+1]
+			after = weigh(near, far, x+1)
 		}
-		o := out[2*x : 2*x+2]
-		o[0] = uint8((3*s + last + left) >> shift)
-		o[1] = uint8((3*s + next + right) >> shift)
-		last = s
+		out[2*x] = uint8((3*s + before + left) >> shift)
+		out[2*x+1] = uint8((3*s + after + right) >> shift)
+		before = s
 	}
 }
 
-func (u *upsampler) repeat(in []byte) []byte {
-	at := 0
-	for _, s := range in {
-		for range u.h {
-			u.out[at] = s
-			at++
+func repeat(out, line []byte, times int) {
+	for x, s := range line {
+		for i := range times {
+			out[x*times+i] = s
 		}
 	}
-	return u.out
 }

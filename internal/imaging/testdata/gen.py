@@ -294,8 +294,7 @@ def pngs():
     c[29] ^= 1
     out["bad-header-checksum.png"] = bytes(c)
     c = bytearray(b)
-    c[-30] ^= 0  # the data's own checksum is that of its last chunk
-    c[-16] ^= 1
+    c[-16] ^= 1  # of the last chunk of data
     out["bad-data-checksum.png"] = bytes(c)
     p = png(23, 17, 8, 3)
     at = p.index(b"PLTE") - 4
