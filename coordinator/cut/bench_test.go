@@ -84,12 +84,17 @@ func emptyStore(b *testing.B, dir string) shards.Store {
 	return st
 }
 
-func writeTar(b *testing.B, path string, n int) int64 {
+// writeTar writes a tar of n samples, images of 20 to 60 KB, and gives its size.
+func writeTar(b testing.TB, path string, n int) int64 {
 	f, err := os.Create(path)
 	if err != nil {
 		b.Fatal(err)
 	}
-	defer f.Close()
+	defer func() {
+		if err := f.Close(); err != nil {
+			b.Error(err)
+		}
+	}()
 	var head bytes.Buffer
 	if err := png.Encode(&head, image.NewGray(image.Rect(0, 0, 64, 64))); err != nil {
 		b.Fatal(err)

@@ -14,13 +14,17 @@ import (
 	"go.uber.org/goleak"
 
 	"recaption/coordinator/source"
+	"recaption/internal/embedded"
 	"recaption/schemas"
 	"recaption/shards"
 	"recaption/shards/memstore"
 	"recaption/shards/storetest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	embedded.Main() // this program is the S3 gateway too
+	goleak.VerifyTestMain(m)
+}
 
 // list is a source of one part that gives what it is told to.
 type list struct {

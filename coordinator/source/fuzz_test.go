@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"os"
 	"path/filepath"
@@ -63,7 +64,7 @@ func quiet(b []byte) bool {
 	t := newTarReader(unpacked, &report)
 	for {
 		e, err := t.next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return true
 		}
 		if err != nil || e.kind != tarFolder {
@@ -108,7 +109,7 @@ func FuzzMetadata(f *testing.F) {
 		var end int64
 		for {
 			row, err := r.next()
-			if err == io.EOF {
+			if errors.Is(err, io.EOF) {
 				break
 			} else if err != nil {
 				t.Fatal(err)

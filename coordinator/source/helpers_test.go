@@ -15,14 +15,10 @@ import (
 
 	"go.uber.org/goleak"
 
-	"recaption/internal/embedded"
 	"recaption/schemas"
 )
 
-func TestMain(m *testing.M) {
-	embedded.Main() // this program is the S3 gateway too
-	goleak.VerifyTestMain(m)
-}
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // picture is a small PNG; each n gives another.
 func picture(n int) []byte {

@@ -108,7 +108,7 @@ func (t *tarReader) cutInData() {
 
 // pass skips what is left of the current member.
 func (t *tarReader) pass() error {
-	if err := t.skip(t.left); err == io.ErrUnexpectedEOF {
+	if err := t.skip(t.left); errors.Is(err, io.ErrUnexpectedEOF) {
 		t.cutInData()
 		return io.EOF
 	} else if err != nil {
@@ -117,7 +117,7 @@ func (t *tarReader) pass() error {
 	t.left = 0
 	err := t.skip(t.pad)
 	t.pad = 0
-	if err == io.ErrUnexpectedEOF {
+	if errors.Is(err, io.ErrUnexpectedEOF) {
 		return nil // the data is whole; the next header will not be there
 	}
 	return err
@@ -139,7 +139,7 @@ func (t *tarReader) find() (tarEntry, error) {
 		at := t.off
 		n, err := io.ReadFull(t.r, b[:])
 		t.off += int64(n)
-		if err == io.EOF || err == io.ErrUnexpectedEOF {
+		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 			return tarEntry{}, t.end(b[:n], at, zeros, ext.pending)
 		} else if err != nil {
 			return tarEntry{}, err
@@ -205,7 +205,7 @@ func (t *tarReader) resync(h *tarHeader, at int64, ended bool, bad string) (int6
 		var b [tarBlock]byte
 		n, err := io.ReadFull(t.r, b[:])
 		t.off += int64(n)
-		if err == io.EOF || err == io.ErrUnexpectedEOF {
+		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 			t.report.count(reason, 1, !ended, "at byte %d: %s; %d bytes passed over, no further member was found", at, bad, t.off-at)
 			if !ended && zeros == 0 {
 				return 0, t.end(nil, t.off, 0, false)
@@ -258,7 +258,7 @@ func (t *tarReader) extend(ext *extension, h tarHeader) (bad string, err error) 
 		var n int
 		n, err = io.ReadFull(t.r, data)
 		t.off += int64(n)
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			err = io.ErrUnexpectedEOF
 		}
 		if err == nil {
@@ -268,7 +268,7 @@ func (t *tarReader) extend(ext *extension, h tarHeader) (bad string, err error) 
 	if err == nil {
 		err = t.skip(pad)
 	}
-	if err == io.ErrUnexpectedEOF {
+	if errors.Is(err, io.ErrUnexpectedEOF) {
 		t.holes++
 		t.report.loss(schemas.ReasonCutInHeader, "at byte %d: the archive ends within an extended header", t.off)
 		err = io.EOF
@@ -281,7 +281,7 @@ func (t *tarReader) skipSparseMap() error {
 		var b [tarBlock]byte
 		n, err := io.ReadFull(t.r, b[:])
 		t.off += int64(n)
-		if err == io.EOF || err == io.ErrUnexpectedEOF {
+		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 			t.holes++
 			t.report.loss(schemas.ReasonCutInHeader, "at byte %d: the archive ends within the map of a sparse file", t.off)
 			return io.EOF
@@ -303,7 +303,7 @@ func (t *tarReader) skip(n int64) error {
 		t.off += int64(got)
 		n -= int64(got)
 		t.left -= min(t.left, int64(got))
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return io.ErrUnexpectedEOF
 		} else if err != nil {
 			return err

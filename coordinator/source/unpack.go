@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"errors"
 	"io"
 
 	"github.com/klauspost/compress/gzip"
@@ -55,7 +56,7 @@ func unpack(r io.Reader) (_ io.Reader, close func(), err error) {
 		if err != nil {
 			return nil, nil, err
 		}
-		return z, func() { z.Close() }, nil
+		return unpacked{z}, func() { _ = z.Close() }, nil
 	case bytes.HasPrefix(head, zstdMagic) || len(head) == 4 && head[0]&0xf0 == 0x50 && bytes.Equal(head[1:], []byte{0x2a, 0x4d, 0x18}):
 		// One goroutine: parts are read side by side, and a reader that is
 		// dropped early leaves nothing running.
@@ -63,7 +64,19 @@ func unpack(r io.Reader) (_ io.Reader, close func(), err error) {
 		if err != nil {
 			return nil, nil, err
 		}
-		return z, z.Close, nil
+		return unpacked{z}, z.Close, nil
 	}
 	return b, func() {}, nil
+}
+
+// unpacked gives what a decompressor does, and its errors in words alone, so
+// that a packed stream that is cut is not taken for an archive that is.
+type unpacked struct{ io.Reader }
+
+func (u unpacked) Read(p []byte) (int, error) {
+	n, err := u.Reader.Read(p)
+	if err != nil && !errors.Is(err, io.EOF) {
+		err = errors.New("unpack: " + err.Error())
+	}
+	return n, err
 }
