@@ -18,7 +18,7 @@ import (
 
 // serviceLimit bounds the checks of services: what does not answer in this
 // time is not there.
-const serviceLimit = 15 * time.Second
+const serviceLimit = 10 * time.Second
 
 // serviceChecks look at the store and the NATS server of a run.
 type serviceChecks struct {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -48,6 +49,9 @@ reason, and the exit code is 3. DIR may be bundled.`,
 				return err
 			}
 			d, err := vlm.Inspect(dir, engineConfig(s))
+			if errors.Is(err, vlm.ErrModel) {
+				return fmt.Errorf("%w: %w", errFindings, err)
+			}
 			if err != nil {
 				return err
 			}

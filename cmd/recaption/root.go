@@ -24,7 +24,6 @@ check" prints what would be used.`,
 		SilenceErrors: true,
 	}
 	asGroup(root)
-	root.SuggestionsMinimumDistance = 2
 	root.PersistentFlags().String("config", "", "settings file (YAML)")
 	root.PersistentFlags().String("log-level", "", "debug, info, warn or error")
 	root.PersistentFlags().String("log-format", "", "text or json")
@@ -48,6 +47,7 @@ check" prints what would be used.`,
 // says which of its commands was perhaps meant.
 func asGroup(c *cobra.Command) {
 	c.Args = cobra.ArbitraryArgs
+	c.SuggestionsMinimumDistance = 2
 	c.RunE = func(c *cobra.Command, args []string) error {
 		if len(args) == 0 {
 			return c.Help()

@@ -206,12 +206,22 @@ var unnameable = regexp.MustCompile(`[^a-z0-9_-]+`)
 // that is no pattern.
 func datasetName(name, where string) (schemas.DatasetID, error) {
 	if name == "" {
-		for e := range strings.SplitSeq(strings.TrimPrefix(where, "s3://"), "/") {
+		path, isBucket := strings.CutPrefix(where, "s3://")
+		if abs, err := filepath.Abs(where); err == nil && !isBucket {
+			path = abs
+		}
+		for e := range strings.SplitSeq(path, "/") {
+			if strings.ContainsAny(e, "*?[") {
+				continue
+			}
 			e, _, _ = strings.Cut(e, ".")
 			e = strings.Trim(unnameable.ReplaceAllString(strings.ToLower(e), "-"), "-_")
-			if e != "" && !strings.ContainsAny(e, "*?[") {
+			if e != "" {
 				name = e[:min(len(e), 63)]
 			}
+		}
+		if name == "" {
+			return "", usagef("--source %s gives the dataset no name; name it by --dataset", where)
 		}
 	}
 	id, err := schemas.ParseDatasetID(name)

@@ -151,7 +151,7 @@ type table struct {
 }
 
 func (t *table) dataset(_ string, d schemas.Dataset) error {
-	*t = table{w: t.w, what: fmt.Sprintf("of %d parts", d.Parts)}
+	*t = table{w: t.w, what: "of " + counted(d.Parts, "part")}
 	limit := ""
 	if d.Limit > 0 {
 		limit = fmt.Sprintf(", first %s samples", humanize.Comma(int64(d.Limit)))
@@ -218,13 +218,21 @@ func (t *table) receipt(_ string, r schemas.Receipt) error {
 func (t *table) end() error {
 	size := humanize.IBytes(uint64(t.bytes))
 	if t.captions {
-		_, err := fmt.Fprintf(t.w, "  %s rows in %d receipts, %s; %s rows with an accepted caption\n",
-			humanize.Comma(int64(t.rows)), t.shards, size, humanize.Comma(int64(t.accepted)))
+		_, err := fmt.Fprintf(t.w, "  %s in %s, %s; %s with an accepted caption\n",
+			counted(t.rows, "row"), counted(t.shards, "receipt"), size, counted(t.accepted, "row"))
 		return err
 	}
-	_, err := fmt.Fprintf(t.w, "  %s rows in %d shards, %s; %d %s are cut\n",
-		humanize.Comma(int64(t.rows)), t.shards, size, t.parts, t.what)
+	_, err := fmt.Fprintf(t.w, "  %s in %s, %s; %d %s cut\n",
+		counted(t.rows, "row"), counted(t.shards, "shard"), size, t.parts, t.what)
 	return err
+}
+
+// counted writes a number of things.
+func counted(n int, thing string) string {
+	if n != 1 {
+		thing += "s"
+	}
+	return humanize.Comma(int64(n)) + " " + thing
 }
 
 // countsOf writes the counts that are not zero, in the order of keys.

@@ -69,7 +69,7 @@ counts. The exit code is 3 when there are faults.`,
 					return err
 				}
 				if n := a.counts.Faults; n > 0 {
-					return fmt.Errorf("%w: %s: %d faults", errFindings, args[0], n)
+					return fmt.Errorf("%w: %s: %s", errFindings, args[0], counted(n, "fault"))
 				}
 				return nil
 			})
@@ -92,22 +92,21 @@ func (v verified) print(w io.Writer, asJSON bool) error {
 	if asJSON {
 		return json.NewEncoder(w).Encode(v)
 	}
-	n := func(i int) string { return humanize.Comma(int64(i)) }
-	text := fmt.Sprintf("%s samples in %s shards of %s parts, %s revisions of %s datasets\n",
-		n(v.Samples), n(v.Shards), n(v.Parts), n(v.Revisions), n(v.Datasets))
-	text += fmt.Sprintf("%s caption rows with %s receipts of %s recipes\n", n(v.Rows), n(v.Receipts), n(v.Recipes))
+	text := fmt.Sprintf("%s in %s of %s, %s of %s\n",
+		counted(v.Samples, "sample"), counted(v.Shards, "shard"), counted(v.Parts, "part"), counted(v.Revisions, "revision"), counted(v.Datasets, "dataset"))
+	text += fmt.Sprintf("%s with %s of %s\n", counted(v.Rows, "caption row"), counted(v.Receipts, "receipt"), counted(v.Recipes, "recipe"))
 	if v.Uncaptioned > 0 {
-		text += fmt.Sprintf("%s shards have no captions yet\n", n(v.Uncaptioned))
+		text += fmt.Sprintf("%s without captions yet\n", counted(v.Uncaptioned, "shard"))
 	}
 	if v.Orphans > 0 {
-		text += fmt.Sprintf("%s orphans, %s: named by no record, and no fault\n", n(v.Orphans), humanize.IBytes(uint64(v.OrphanBytes)))
+		text += fmt.Sprintf("%s, %s: named by no record, and no fault\n", counted(v.Orphans, "orphan"), humanize.IBytes(uint64(v.OrphanBytes)))
 	}
 	sound := "all sound"
 	if v.Faults > 0 {
-		sound = n(v.Faults) + " FAULTS"
+		sound = counted(v.Faults, "FAULT")
 	}
-	text += fmt.Sprintf("%s objects, %s, read in %s: %s\n",
-		n(v.Objects), humanize.IBytes(uint64(v.Bytes)), v.secondsSpent.Round(10*time.Millisecond), sound)
+	text += fmt.Sprintf("%s, %s, read in %s: %s\n",
+		counted(v.Objects, "object"), humanize.IBytes(uint64(v.Bytes)), v.secondsSpent.Round(10*time.Millisecond), sound)
 	_, err := io.WriteString(w, text)
 	return err
 }

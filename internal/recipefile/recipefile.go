@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"go.yaml.in/yaml/v3"
 
@@ -109,6 +110,14 @@ func (r Recipe) Resolve(e *vlm.Engine) (schemas.Recipe, error) {
 	return out, out.Validate()
 }
 
+// gateFile is what a user writes of a gate.
+type gateFile struct {
+	Actions  map[schemas.Flag]schemas.Action `yaml:"actions"`
+	MinWords *int                            `yaml:"min_words"`
+	Repeats  *int                            `yaml:"repeats"`
+	CopyFrom *int                            `yaml:"copy_from"`
+}
+
 // ReadGate gives the gate in the file at path, over [schemas.DefaultGate]. An
 // empty path gives that itself. Unknown keys are errors.
 func ReadGate(path string) (schemas.Gate, error) {
@@ -116,12 +125,7 @@ func ReadGate(path string) (schemas.Gate, error) {
 	if path == "" {
 		return g, nil
 	}
-	f := struct {
-		Actions  map[schemas.Flag]schemas.Action `yaml:"actions"`
-		MinWords *int                            `yaml:"min_words"`
-		Repeats  *int                            `yaml:"repeats"`
-		CopyFrom *int                            `yaml:"copy_from"`
-	}{g.Actions, &g.MinWords, &g.Repeats, &g.CopyFrom} // the map's other keys stay
+	f := gateFile{g.Actions, &g.MinWords, &g.Repeats, &g.CopyFrom} // the map's other keys stay
 	if err := readYAML(path, "gate", &f); err != nil {
 		return g, err
 	}
@@ -139,7 +143,12 @@ func readYAML(path, kind string, v any) error {
 	}
 	d := yaml.NewDecoder(bytes.NewReader(b))
 	d.KnownFields(true)
-	if err := d.Decode(v); err != nil && !errors.Is(err, io.EOF) {
+	err = d.Decode(v)
+	var faults *yaml.TypeError
+	if errors.As(err, &faults) {
+		return fmt.Errorf("read %s %s: %s", kind, path, strings.Join(faults.Errors, "; "))
+	}
+	if err != nil && !errors.Is(err, io.EOF) {
 		return fmt.Errorf("read %s %s: %w", kind, path, err)
 	}
 	return nil

@@ -1,0 +1,129 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"recaption/internal/ort/library"
+)
+
+// TestScripts drives the program by the scripts in testdata/script. Beside the
+// usual commands they have
+//
+//	exits CODE recaption …    runs the program, which must exit with that code
+//	flip GLOB                 inverts a byte in the middle of the one file that matches
+//	gone GLOB                 removes the one file that matches
+//	busy DIR                  waits until a process holds the state folder DIR
+//	lines N FILE              the file has that many lines
+//
+// and the variables TINY, a small model without sense, and BUNDLED, a cache
+// folder that all scripts share.
+func TestScripts(t *testing.T) {
+	lib, err := library.Find()
+	if err != nil {
+		t.Fatalf("%v", err)
+	}
+	tiny, err := filepath.Abs("../../worker/vlm/testdata/tiny")
+	if err != nil {
+		t.Fatal(err)
+	}
+	cache := t.TempDir()
+	testscript.Run(t, testscript.Params{
+		Dir:                 filepath.Join("testdata", "script"),
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		Setup: func(e *testscript.Env) error {
+			e.Setenv(library.EnvLibrary, lib)
+			e.Setenv(library.EnvCache, cache)
+			e.Setenv("TINY", tiny)
+			e.Setenv("RECAPTION_LOG_LEVEL", "warn")
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"exits": exits, "flip": flip, "gone": gone, "busy": busy, "lines": lineCount,
+		},
+	})
+}
+
+// exits CODE PROGRAM ARG…
+func exits(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: exits code program arguments")
+	}
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	err = ts.Exec(args[1], args[2:]...)
+	got := 0
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		got = exit.ExitCode()
+	} else {
+		ts.Check(err)
+	}
+	if got != want {
+		ts.Fatalf("exit code %d, want %d", got, want)
+	}
+}
+
+func only(ts *testscript.TestScript, args []string) string {
+	if len(args) != 1 {
+		ts.Fatalf("want one glob")
+	}
+	found, err := filepath.Glob(ts.MkAbs(args[0]))
+	ts.Check(err)
+	if len(found) != 1 {
+		ts.Fatalf("%s: %d files: %v", args[0], len(found), found)
+	}
+	return found[0]
+}
+
+func flip(ts *testscript.TestScript, _ bool, args []string) {
+	path := only(ts, args)
+	b, err := os.ReadFile(path)
+	ts.Check(err)
+	b[len(b)/2] ^= 0xff
+	ts.Check(os.WriteFile(path, b, 0o644))
+}
+
+func gone(ts *testscript.TestScript, _ bool, args []string) { ts.Check(os.Remove(only(ts, args))) }
+
+// busy waits for what another process does, which tells nobody: it looks again
+// and again.
+func busy(ts *testscript.TestScript, _ bool, args []string) {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	lock := filepath.Join(ts.MkAbs(args[0]), "lock")
+	for {
+		if b, err := os.ReadFile(lock); err == nil && len(bytes.TrimSpace(b)) > 0 {
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			ts.Fatalf("%s: nobody holds it", lock)
+		}
+	}
+}
+
+func lineCount(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) != 2 {
+		ts.Fatalf("usage: lines n file")
+	}
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	got := bytes.Count([]byte(ts.ReadFile(args[1])), []byte("\n"))
+	if (got == want) == neg {
+		ts.Fatalf("%s has %d lines", args[1], got)
+	}
+}
