@@ -48,7 +48,7 @@ func benchModel() string {
 
 // BenchmarkEngine captions ready samples, with as many calls as keep it busy.
 func BenchmarkEngine(b *testing.B) {
-	for _, c := range []struct{ lanes, threads, batch int }{{2, 1, 32}, {2, 1, 64}, {1, 2, 32}, {1, 2, 64}, {1, 1, 32}} {
+	for _, c := range []struct{ lanes, threads, batch int }{{2, 1, 64}, {1, 2, 64}, {1, 1, 16}, {1, 1, 32}, {1, 1, 64}, {1, 1, 128}} {
 		b.Run(fmt.Sprintf("lanes=%d,threads=%d,batch=%d", c.lanes, c.threads, c.batch), func(b *testing.B) {
 			e := start(b, benchModel(), config(func(f *Config) { f.Lanes, f.Threads, f.BatchSize = c.lanes, c.threads, c.batch }))
 			ps := benchSamples(b, e, 256)

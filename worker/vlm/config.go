@@ -15,8 +15,11 @@ import (
 type Config struct {
 	Device    string // "cpu", "cuda" or "cuda:N"
 	BatchSize int    // most rows in a batch
-	Lanes     int    // batches that run at once; 0: as many as suit model and machine
-	Threads   int    // threads of each lane; 0: the cores shared among the lanes
+	// CacheBytes bounds what the caches of a lane's batch take: batches of long
+	// prompts or large models have fewer rows.
+	CacheBytes int64
+	Lanes      int // batches that run at once; 0: as many as suit model and machine
+	Threads    int // threads of each lane; 0: the cores shared among the lanes
 	// Linger is how long a batch that is not full waits for more calls.
 	Linger time.Duration
 	// Precision chooses among the variants of a graph's file: "fp16" takes
@@ -32,7 +35,7 @@ type Config struct {
 
 // DefaultConfig captions on the CPU.
 func DefaultConfig() Config {
-	return Config{Device: "cpu", BatchSize: 32, Linger: 2 * time.Millisecond}
+	return Config{Device: "cpu", BatchSize: 64, CacheBytes: 4 << 30, Linger: 2 * time.Millisecond}
 }
 
 var precisionName = regexp.MustCompile(`^[a-z0-9]*$`)
@@ -48,6 +51,9 @@ func (c Config) Validate() error {
 	}
 	if c.BatchSize < 1 || c.BatchSize > 4096 {
 		bad("batch size", c.BatchSize, "1 to 4096")
+	}
+	if c.CacheBytes < 1<<20 {
+		bad("cache bytes", c.CacheBytes, "1 MiB or more")
 	}
 	if c.Lanes < 0 || c.Lanes > 256 {
 		bad("lanes", c.Lanes, "0 to 256")

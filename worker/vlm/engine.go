@@ -386,19 +386,32 @@ func (e *Engine) lowerLimit(n int) {
 // each position of the prompts.
 const maxLogits = 1 << 30
 
-// rowLimit is how many prompts of a padded length may run together.
-func (e *Engine) rowLimit(length int) int {
-	if e.graphs.keepLogits {
-		return e.cfg.BatchSize
+// rowLimit is a limit: it bounds logits and caches. A cache is there twice while
+// a step makes the next of the last.
+func (e *Engine) rowLimit(prompt, whole int) int {
+	position := int64(0)
+	for _, c := range e.graphs.cache {
+		position += c.heads * c.size * int64(c.typ.Size())
 	}
-	return max(maxLogits/(length*int(e.graphs.vocab)*4), 1)
+	most := e.cfg.CacheBytes / (2 * int64(whole) * position)
+	if !e.graphs.keepLogits {
+		most = min(most, maxLogits/(int64(prompt)*e.graphs.vocab*4))
+	}
+	return int(max(most, 1))
 }
+
+// maxPixels bounds what goes through the vision graph in one run, by the bytes
+// of its inputs: what it needs in between is a large multiple.
+const maxPixels = 16 << 20
 
 // alike returns the end of the run of rows from `from` on whose pictures can go
 // through the vision graph together.
 func (e *Engine) alike(rows []*row, from int) int {
-	to := from + 1
+	to, bytes := from+1, rows[from].p.picture.bytes()
 	for to < len(rows) && !e.graphs.onePicture && joinable(rows[from].p.picture, rows[to].p.picture) {
+		if bytes += rows[to].p.picture.bytes(); bytes > maxPixels {
+			break
+		}
 		to++
 	}
 	return to

@@ -224,6 +224,34 @@ func TestRoomBoundsTheCaption(t *testing.T) {
 	}
 }
 
+// With a chat template the engine does not guess where the image goes.
+func TestChatTemplateWantsTheWholePrompt(t *testing.T) {
+	dir := copyModel(t)
+	write(t, dir, "chat_template.jinja", "{{ messages }}")
+	e := open(t, dir, config())
+	if got := e.Describe().Prompt.Template; got != "chat" {
+		t.Errorf("template %s", got)
+	}
+	g := goldens(t)[0]
+	var s *SampleError
+	if _, err := e.Prepare(Request{Image: g.image, Prompt: "What is this?"}); !errors.As(err, &s) || s.Reason != ReasonBadPrompt {
+		t.Errorf("without the image token: %v", err)
+	}
+	if _, err := e.Prepare(Request{Image: g.image, Prompt: g.Prompt}); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestRowLimitBoundsMemory(t *testing.T) {
+	e := open(t, tiny, config(func(c *Config) { c.CacheBytes = 1 << 20 }))
+	// 4 tensors of 2 heads x 8 numbers: 256 bytes a position, twice.
+	for _, c := range []struct{ prompt, whole, want int }{{16, 64, 32}, {16, 128, 16}, {4096, 1 << 20, 1}, {1 << 16, 1 << 16, 1}} {
+		if got := e.rowLimit(c.prompt, c.whole); got != c.want {
+			t.Errorf("prompts of %d, %d in all: %d rows, want %d", c.prompt, c.whole, got, c.want)
+		}
+	}
+}
+
 func TestClean(t *testing.T) {
 	e := open(t, tiny, config())
 	for in, want := range map[string]string{

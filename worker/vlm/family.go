@@ -43,6 +43,15 @@ type picture struct {
 	features int      // feature rows that the graph will give
 }
 
+// bytes is the size of its tensors.
+func (p picture) bytes() int {
+	n := 0
+	for _, t := range p.tensors {
+		n += 4*len(t.floats) + 8*len(t.ints) + len(t.bools)
+	}
+	return n
+}
+
 // A tensor is host data on its way into a graph; exactly one slice is set.
 type tensor struct {
 	shape  []int64

@@ -21,6 +21,9 @@ type queue struct {
 	closed  bool
 }
 
+// A limit is how many rows may run together.
+type limit func(prompt, whole int) int
+
 func newQueue(linger time.Duration) *queue {
 	q := &queue{linger: linger}
 	q.changed = sync.NewCond(&q.mu)
@@ -67,9 +70,9 @@ func (q *queue) wake() {
 }
 
 // take waits for rows and takes at most most of them, fewer where other lanes
-// are idle too or limit, which is asked with the padded length of the longest,
-// says so. It returns none when ctx has ended or the queue is closed.
-func (q *queue) take(ctx context.Context, most int, limit func(length int) int) []*row {
+// are idle too or limited says so, which is asked with the padded length of the
+// longest prompt and the longest that a row may become. It returns none when ctx has ended or the queue is closed.
+func (q *queue) take(ctx context.Context, most int, limited limit) []*row {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.idle++
@@ -91,19 +94,19 @@ func (q *queue) take(ctx context.Context, most int, limit func(length int) int) 
 		q.changed.Wait()
 	}
 	share := (len(q.waiting) + q.idle - 1) / q.idle
-	return q.pick(min(most, share), limit)
+	return q.pick(min(most, share), limited)
 }
 
 // pick takes the oldest row and those nearest to it in length.
-func (q *queue) pick(most int, limit func(length int) int) []*row {
+func (q *queue) pick(most int, limited limit) []*row {
 	oldest := q.waiting[0]
 	near := slices.Clone(q.waiting)
 	distance := func(r *row) int { return max(r.bucket()-oldest.bucket(), oldest.bucket()-r.bucket()) }
 	slices.SortStableFunc(near, func(a, b *row) int { return cmp.Compare(distance(a), distance(b)) })
-	n, longest := 0, 0
+	n, prompt, whole := 0, 0, 0
 	for n < len(near) && n < most {
-		longest = max(longest, near[n].bucket())
-		if n > 0 && n >= limit(longest) {
+		prompt, whole = max(prompt, near[n].bucket()), max(whole, near[n].longest())
+		if n > 0 && n >= limited(prompt, whole) {
 			break
 		}
 		n++

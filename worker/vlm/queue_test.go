@@ -26,22 +26,23 @@ func lengths(rows []*row) []int {
 	return out
 }
 
-func noLimit(int) int { return 1 << 20 }
+func noLimit(_, _ int) int { return 1 << 20 }
 
 func TestTakeGroupsByLengthAroundTheOldest(t *testing.T) {
 	for _, c := range []struct {
 		name    string
 		waiting []int
 		most    int
-		limit   func(int) int
+		limit   limit
 		want    []int
 	}{
 		{"all", []int{3, 40, 5}, 8, noLimit, []int{3, 5, 40}},
 		{"same bucket first", []int{20, 90, 17, 60, 30, 100}, 3, noLimit, []int{20, 17, 30}},
 		{"then the nearest", []int{20, 90, 60, 5}, 3, noLimit, []int{20, 5, 60}},
 		{"oldest is served though others are more alike", []int{100, 5, 5, 5, 5}, 2, noLimit, []int{100, 5}},
-		{"limit by the longest", []int{10, 12, 13, 90}, 8, func(n int) int { return 160 / n }, []int{10, 12, 13}},
-		{"one goes even beyond the limit", []int{900}, 8, func(int) int { return 0 }, []int{900}},
+		{"limit by the longest", []int{10, 12, 13, 90}, 8, func(n, _ int) int { return 160 / n }, []int{10, 12, 13}},
+		{"limit by the whole", []int{10, 12, 13, 90}, 8, func(_, whole int) int { return 2 * 16 / whole }, []int{10, 12}},
+		{"one goes even beyond the limit", []int{900}, 8, func(_, _ int) int { return 0 }, []int{900}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			q := newQueue(0)

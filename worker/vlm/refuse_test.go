@@ -199,7 +199,7 @@ func TestUnknownPrecisionNamesWhatThereIs(t *testing.T) {
 
 func TestConfigFaultsAllAtOnce(t *testing.T) {
 	_, err := Open(tiny, Config{Device: "tpu", BatchSize: 0, Threads: -1, Precision: map[string]string{"x": "../y"}})
-	for _, w := range []string{"tpu", "batch size", "threads", "precision of x", "../y"} {
+	for _, w := range []string{"tpu", "batch size", "cache bytes", "threads", "precision of x", "../y"} {
 		if err == nil || !strings.Contains(err.Error(), w) {
 			t.Errorf("%v lacks %q", err, w)
 		}

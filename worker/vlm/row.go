@@ -65,6 +65,9 @@ func (r *row) answer(c Caption, err error) {
 // bucket is the prompt's length as it is padded alone.
 func (r *row) bucket() int { return padded(len(r.p.ids)) }
 
+// longest is the length that the row's prompt and caption may have together.
+func (r *row) longest() int { return r.bucket() + r.p.settings.MaxTokens }
+
 // held says whether the next token may not be a stop token.
 func (r *row) held() bool { return len(r.tokens) < r.p.settings.MinTokens }
 

@@ -1,11 +1,12 @@
 """Makes testdata/tiny: a captioner with random weights in the public layout, and goldens by PyTorch.
 
-    python gen.py        (torch 2.15.0, onnx 1.23.2, onnxruntime 1.29.0, tokenizers 0.22.2, pillow, numpy)
+    python gen.py [SEED]     without a seed, the best of 60 is looked for; 14 is what is there
+                             (torch 2.15.0, onnx 1.23.2, onnxruntime 1.29.0, tokenizers 0.22.2, pillow, numpy)
 
 The weights are rounded to half precision and stored so; arithmetic is float32. decoder_model_merged_keep takes
-num_logits_to_keep, decoder_model_merged_fp16 has a cache of float16.
+num_logits_to_keep, decoder_model_merged_fp16 has a cache of float16, vision_encoder_one takes one picture a run.
 """
-import io, json, math, os, pathlib, random
+import io, json, math, pathlib, random, sys
 import numpy as np, onnx, torch
 from onnx import TensorProto, helper, numpy_helper
 from PIL import Image, ImageDraw
@@ -183,6 +184,7 @@ def export(m):
     kw = dict(opset_version=17, dynamo=False, do_constant_folding=True)
     torch.onnx.export(m.vision, (torch.zeros(2, 3, SIDE, SIDE),), d / "vision_encoder.onnx", input_names=["pixel_values"], output_names=["image_features"],
                       dynamic_axes=dict(pixel_values={0: "batch_size"}, image_features={0: "batch_size"}), **kw)
+    torch.onnx.export(m.vision, (torch.zeros(1, 3, SIDE, SIDE),), d / "vision_encoder_one.onnx", input_names=["pixel_values"], output_names=["image_features"], **kw)
     torch.onnx.export(m.embed, (torch.zeros(2, 5, dtype=torch.long),), d / "embed_tokens.onnx", input_names=["input_ids"], output_names=["inputs_embeds"],
                       dynamic_axes=dict(input_ids={0: "batch_size", 1: "sequence_length"}, inputs_embeds={0: "batch_size", 1: "sequence_length"}), **kw)
     names = [f"{i}.{x}" for i in range(LAYERS) for x in ("key", "value")]
@@ -237,8 +239,9 @@ ALTS = ["", "a red star", "moon", "two white hearts on a plain background", "IMG
         "étoile rouge", "a", "buy now!!! best price red star star star star star", "\n\tblue  circle"]
 
 
-def main():
+def main(seeds):
     global tokens
+    torch.set_num_threads(1)  # so small that more threads only wait
     OUT.mkdir(exist_ok=True)
     t = tokenizer()
     tokens = t.get_vocab_size()
@@ -255,7 +258,7 @@ def main():
         at = ids.index(IMAGE)
         cases.append((png, pixels(a), text, ids[:at] + [IMAGE] * n + ids[at + 1:]))
     most, best = 48, None
-    for seed in range(60):
+    for seed in seeds:
         m = Model(seed)
         got = m.generate([c[1] for c in cases], [c[3] for c in cases], most)
         lengths = {len(g[0]) for g in got}
@@ -289,4 +292,4 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    main([int(sys.argv[1])] if len(sys.argv) > 1 else range(60))
