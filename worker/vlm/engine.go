@@ -37,7 +37,6 @@ type Engine struct {
 	embedOut, features, merged ort.Fetch
 
 	queue   *queue
-	stopped chan struct{} // closed when Run ends
 	ran     atomic.Bool
 	limit   atomic.Int64             // rows in a batch, lowered when memory runs out
 	known   atomic.Pointer[Prepared] // a sample that was captioned: see Run
@@ -54,7 +53,7 @@ func Open(dir string, cfg Config) (*Engine, error) {
 	if err := ort.Open(""); err != nil {
 		return nil, err
 	}
-	e := &Engine{cfg: cfg, dir: dir, stopped: make(chan struct{})}
+	e := &Engine{cfg: cfg, dir: dir}
 	if err := e.open(); err != nil {
 		e.Close()
 		return nil, fmt.Errorf("open model %s: %w", dir, err)
@@ -293,7 +292,6 @@ func (e *Engine) Run(ctx context.Context) error {
 	for _, r := range e.queue.close() {
 		r.answer(Caption{}, ErrStopped)
 	}
-	close(e.stopped)
 	return err
 }
 
