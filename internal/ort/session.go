@@ -87,7 +87,7 @@ type Session struct {
 
 // Load reads a graph from a file, with external data beside it.
 func Load(path string, o Options) (*Session, error) {
-	return load1(path, path, nil, o)
+	return loadSession(path, path, nil, o)
 }
 
 // LoadBytes reads a graph from memory; name stands for it in errors.
@@ -95,10 +95,10 @@ func LoadBytes(name string, model []byte, o Options) (*Session, error) {
 	if len(model) == 0 {
 		return nil, fmt.Errorf("load graph %s: it is empty", name)
 	}
-	return load1(name, "", model, o)
+	return loadSession(name, "", model, o)
 }
 
-func load1(name, path string, model []byte, o Options) (*Session, error) {
+func loadSession(name, path string, model []byte, o Options) (*Session, error) {
 	if err := isOpen(); err != nil {
 		return nil, err
 	}
