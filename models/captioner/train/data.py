@@ -108,19 +108,21 @@ class Scenes:
         return cells, np.array([self.records[i]["ground"] for i in indices])
 
     def batches(self, size, seed, first, last, rank=0, ranks=1):
-        """Batches first..last of an endless order, this rank's share of each; pictures of like caption length come together."""
+        """This rank's share of batches first..last of an endless order, each share as two parts.
+
+        To save padding, a batch is cut by length into parts; so that all ranks have as much to do, the
+        first takes the shortest and the longest part, and so on inwards.
+        """
         length = np.array([len(r["caption"]) for r in self.records])
-        each = len(self) // size
-        order, epoch = None, None
+        steps, order, epoch = len(self) // size, None, None
         for step in range(first, last):
-            if step // each != epoch:
-                epoch = step // each
-                g = np.random.default_rng([seed, epoch])
-                shuffled = g.permutation(len(self))[: each * size]
-                pools = [shuffled[i : i + 16 * size] for i in range(0, len(shuffled), 16 * size)]
-                alike = np.concatenate([p[np.argsort(length[p], kind="stable")] for p in pools])
-                order = alike.reshape(each, size)[g.permutation(each)]
-            yield self.batch(order[step % each][rank::ranks], random.Random(f"{seed} {step} {rank}"))
+            if step // steps != epoch:
+                epoch = step // steps
+                order = np.random.default_rng([seed, epoch]).permutation(len(self))
+            indices = order[step % steps * size :][:size]
+            parts = np.split(indices[np.argsort(length[indices], kind="stable")], 2 * ranks)
+            r = random.Random(f"{seed} {step} {rank}")
+            yield [self.batch(part, r) for part in (parts[rank], parts[-1 - rank])]
 
 
 def pixels(pictures):

@@ -2,7 +2,7 @@
 
 Compute is bfloat16, the masters are float32. The batch of a step is a function of seed, step and rank,
 so a run that was cut off goes on from its last checkpoint as if nothing had happened, and --steps may be
-raised until the learning rate begins to fall.
+changed until the learning rate begins to fall.
 """
 import argparse
 import copy
@@ -69,19 +69,22 @@ class Run:
         left = (self.args.steps - self.step) / (self.args.steps * self.args.fall)
         return min(1.0, (self.step + 1) / 60, left)
 
-    def learn(self, batch):
+    def learn(self, parts):
         """One step; returns the loss of the captions, of the names in them, and of the cells."""
-        looking = self.step < self.args.look
+        self.compute.zero_grad(set_to_none=True)
+        self.cells.zero_grad(set_to_none=True)
+        losses = [self.backward(part, 1 / len(parts)) for part in parts]
+        self.update()
+        return [sum(x) / len(x) for x in zip(*losses)]
+
+    def backward(self, batch, share):
         features = self.compute.vision(batch.pixels.bfloat16())
         cells = self.cells(features, batch.cells, batch.ground)
         caption = name = torch.zeros(())
-        if not looking:
+        if self.step >= self.args.look:
             each = F.cross_entropy(self.compute(features, batch.ids, batch.keep).float(), batch.targets, reduction="none")
             caption, name = (each * batch.weight).sum() / batch.weight.sum(), each.detach()[batch.weight > 1].mean().nan_to_num()
-        self.compute.zero_grad(set_to_none=True)
-        self.cells.zero_grad(set_to_none=True)
-        (caption + cells).backward()
-        self.update()
+        ((caption + cells) * share).backward()
         return caption.item(), name.item(), cells.item()
 
     def update(self):
@@ -126,10 +129,10 @@ def arguments():
     p = argparse.ArgumentParser(description=__doc__)
     p.add_argument("--data", required=True, help="folder written by data.py")
     p.add_argument("--out", required=True, help="folder of checkpoints and log; an existing checkpoint is continued")
-    p.add_argument("--steps", type=int, default=4500)
+    p.add_argument("--steps", type=int, default=7200)
     p.add_argument("--batch", type=int, default=64, help="pictures per step, over all ranks")
-    p.add_argument("--look", type=int, default=300, help="leading steps that train the encoder alone")
-    p.add_argument("--fall", type=float, default=0.4, help="last share of the steps, over which the learning rate falls to 0")
+    p.add_argument("--look", type=int, default=250, help="leading steps that train the encoder alone")
+    p.add_argument("--fall", type=float, default=0.55, help="last share of the steps, over which the learning rate falls to 0")
     p.add_argument("--lr", type=float, default=1e-3, help="AdamW: embeddings, vectors")
     p.add_argument("--muon", type=float, default=0.02, help="Muon: hidden matrices")
     p.add_argument("--seed", type=int, default=0)
@@ -153,8 +156,8 @@ def main():
     if args.rank == 0:
         print(f"{sum(p.numel() for p in run.master.parameters()):,} parameters, from step {run.step}", flush=True)
     start, first, saved, mean = time.time(), run.step, time.time(), None
-    for batch in scenes.batches(args.batch, args.seed, run.step, args.steps, args.rank, args.ranks):
-        losses = run.learn(batch)
+    for parts in scenes.batches(args.batch, args.seed, run.step, args.steps, args.rank, args.ranks):
+        losses = run.learn(parts)
         if args.rank:
             continue
         mean = [0.98 * m + 0.02 * x if m and x else m or x for m, x in zip(mean or losses, losses)]
