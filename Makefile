@@ -22,7 +22,7 @@ help: ## List the targets
 
 .PHONY: build
 build: ## Build bin/recaption
-	$(GO) build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o $(BIN) ./cmd/recaption
+	$(GO) build -ldflags '-s -w -X main.version=$(VERSION)' -o $(BIN) ./cmd/recaption
 
 .PHONY: runtime
 runtime: build ## Fetch ONNX Runtime into the cache folder, verified by sha256
