@@ -196,7 +196,7 @@ func (e *Engine) Prepare(r Request) (*Prepared, error) {
 			return nil, err
 		}
 	}
-	img, err := imaging.Decode(r.Image, imaging.Options{MaxPixels: e.cfg.MaxPixels})
+	img, err := imaging.Decode(r.Image, imaging.Options{Orient: true, MaxPixels: e.cfg.MaxPixels})
 	if err != nil {
 		return nil, imageError(err)
 	}

@@ -175,7 +175,7 @@ func (l *llava) prompt() (token string, tokens int, template string) {
 func (l *llava) describe() map[string]any {
 	m := l.transform.describe()
 	m["image_token"], m["image_tokens"] = l.name, l.features
-	m["orientation"] = "as stored"
+	m["orientation"] = "upright" // by EXIF, as the reference does with the files that it loads
 	return m
 }
 
