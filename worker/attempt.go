@@ -15,8 +15,9 @@ import (
 const settleLimit = 10 * time.Second
 
 // attempt does one job and gives it its verdict. Its error is about the worker:
-// the engine has stopped, and there is no use in further jobs.
-func (w *Worker) attempt(work context.Context, d *jetstream.Delivery[schemas.CaptionJob]) error {
+// the engine has stopped, and there is no use in further jobs; it calls stop
+// before it hands the job back, so that this worker doesn't take it again.
+func (w *Worker) attempt(work context.Context, d *jetstream.Delivery[schemas.CaptionJob], stop func()) error {
 	log := w.log.With("job", d.Job.ID, "shard", d.Job.Shard.Short(), "attempt", d.Attempt)
 	log.Info("job taken")
 	h := w.takeInHand(d)
@@ -32,8 +33,12 @@ func (w *Worker) attempt(work context.Context, d *jetstream.Delivery[schemas.Cap
 		}
 	}
 	letGo()
+	dead := errors.Is(err, vlm.ErrStopped)
+	if dead {
+		stop()
+	}
 	w.settle(work, d, v, err)
-	if errors.Is(err, vlm.ErrStopped) && work.Err() == nil {
+	if dead && work.Err() == nil {
 		return err
 	}
 	return nil

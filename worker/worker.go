@@ -119,16 +119,19 @@ func (w *Worker) Run(ctx context.Context) error {
 	beating.Go(func() { w.beat(beat, ctx.Done()) })
 	defer beating.Wait()
 	defer quiet()
-	g, fetch := errgroup.WithContext(ctx)
+	g, gctx := errgroup.WithContext(ctx)
+	fetch, stop := context.WithCancel(gctx)
+	defer stop()
 	for range w.cfg.Slots {
-		g.Go(func() error { return w.slot(fetch, work) })
+		g.Go(func() error { return w.slot(fetch, work, stop) })
 	}
 	return g.Wait()
 }
 
 // slot takes one job after the other. A busy slot takes none, so that no job
-// waits with its lease running out.
-func (w *Worker) slot(fetch, work context.Context) error {
+// waits with its lease running out. It calls stop when no slot should take any
+// more.
+func (w *Worker) slot(fetch, work context.Context, stop func()) error {
 	for {
 		d, err := w.jobs.Next(fetch)
 		switch {
@@ -140,7 +143,7 @@ func (w *Worker) slot(fetch, work context.Context) error {
 			w.settle(work, d, release, fetch.Err())
 			return nil
 		}
-		if err := w.attempt(work, d); err != nil {
+		if err := w.attempt(work, d, stop); err != nil {
 			return err
 		}
 	}

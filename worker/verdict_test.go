@@ -1,0 +1,77 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"recaption/schemas"
+	"recaption/shards"
+	"recaption/worker/vlm"
+)
+
+func TestJudge(t *testing.T) {
+	some := errors.New("some error")
+	wrapped := func(err error) error { return fmt.Errorf("caption shard: %w", err) }
+	for _, test := range []struct {
+		name       string
+		cause, err error
+		want       verdict
+	}{
+		{"well", nil, nil, done},
+		{"well, at the end of the drain time", errDrained, nil, done},
+		{"well, the lease lost meanwhile", errLeaseLost, nil, done},
+		{"lease lost", wrapped(errLeaseLost), wrapped(context.Canceled), abandon},
+		{"lease lost, whatever else", errLeaseLost, shards.ErrCorrupt, abandon},
+		{"drained", errDrained, wrapped(context.Canceled), release},
+		{"drained, whatever else", errDrained, shards.ErrCorrupt, release},
+		{"engine stopped", nil, wrapped(vlm.ErrStopped), release},
+		{"newer recipe", nil, wrapped(schemas.ErrVersion), pass},
+		{"other model", nil, wrapped(errOtherModel), pass},
+		{"damaged recipe", nil, wrapped(schemas.ErrMalformed), reject},
+		{"settings", nil, wrapped(vlm.ErrSettings), reject},
+		{"corrupt", nil, wrapped(shards.ErrCorrupt), reject},
+		{"store away", nil, wrapped(shards.ErrTransient), retry},
+		{"no recipe yet", nil, wrapped(shards.ErrNotFound), retry},
+		{"anything else", nil, some, retry},
+		{"cancelled by the process", context.Canceled, context.Canceled, retry},
+	} {
+		if got := judge(test.cause, test.err); got != test.want {
+			t.Errorf("%s: got %s, want %s", test.name, got, test.want)
+		}
+	}
+}
+
+func TestDelay(t *testing.T) {
+	for _, test := range []struct {
+		verdict verdict
+		attempt int
+		want    time.Duration
+	}{
+		{retry, 1, 2 * time.Second}, {retry, 2, 4 * time.Second}, {retry, 5, 32 * time.Second}, {retry, 6, time.Minute}, {retry, 1 << 40, time.Minute},
+		{release, 1, 0}, {release, 9, 0}, {pass, 1, passRest}, {pass, 9, passRest},
+	} {
+		if got := delay(test.verdict, test.attempt); got != test.want {
+			t.Errorf("%s after attempt %d: %s, want %s", test.verdict, test.attempt, got, test.want)
+		}
+	}
+	// A job that nobody here can do must last until somebody who can has come.
+	if all := passRest * 20; all < 5*time.Minute {
+		t.Errorf("20 deliveries are used up in %s", all)
+	}
+}
+
+func TestConfig(t *testing.T) {
+	good := DefaultConfig()
+	good.Spool = "x"
+	must(t, good.Validate())
+	bad := Config{Samples: -1, Drain: -1}
+	err := bad.Validate()
+	for _, field := range []string{"name", "slots", "samples", "drain", "heartbeat", "spool"} {
+		if err == nil || !errorSays(err, "worker: "+field) {
+			t.Errorf("%s is not named in: %v", field, err)
+		}
+	}
+}
