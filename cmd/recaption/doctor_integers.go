@@ -11,8 +11,8 @@ import (
 
 // integers checks the products of 8-bit integers that quantised models consist
 // of. Some builds get them wrong on some CPUs, without an error: ONNX Runtime
-// 1.24.3 with AMX or AVX-512 VNNI, for at least 32 rows and widths of more than
-// 16 that leave 17 to 31 when divided by 32. The captions of a quantised model
+// 1.24.3 where the CPU has AMX, for at least 32 rows and widths of more than 16
+// that leave 17 to 31 when divided by 32. The captions of a quantised model
 // with such a vocabulary are then right in small batches and garbage in larger.
 func (e *engineChecks) integers(context.Context) finding {
 	if !e.runs {

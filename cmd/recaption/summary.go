@@ -73,7 +73,7 @@ func (s summary) print(w io.Writer, where place, asJSON bool) error {
 	}
 	var b strings.Builder
 	n := func(i int) string { return humanize.Comma(int64(i)) }
-	fmt.Fprintf(&b, "\n%s samples in %d shards, in %s\n", n(s.RowsIn), s.Shards, time.Duration(s.Elapsed*float64(time.Second)).Round(100*time.Millisecond))
+	fmt.Fprintf(&b, "\n%s in %s, in %s\n", counted(s.RowsIn, "sample"), counted(s.Shards, "shard"), time.Duration(s.Elapsed*float64(time.Second)).Round(100*time.Millisecond))
 	for _, status := range schemas.RowStatuses() {
 		if c := s.Statuses[status]; c > 0 {
 			fmt.Fprintf(&b, "  %-12s %10s\n", status, n(c))
