@@ -17,7 +17,7 @@ import (
 func engineFlags(f *pflag.FlagSet) {
 	f.String("device", "", "cpu, or cuda:0, cuda:1, … (default: engine.device, cpu)")
 	f.Int("threads", 0, "threads of one operator (default: shared among the cores)")
-	f.Int("batch", 0, "samples in a batch (default: engine.batch_size, 32)")
+	f.Int("batch", 0, "samples in a batch (default: engine.batch_size, 64)")
 }
 
 func engineConfig(s settings) vlm.Config {

@@ -74,7 +74,7 @@ func defaultSettings() settings {
 	limits := schemas.DefaultCutLimits()
 	return settings{
 		Log:    logSettings{Level: "info", Format: "text"},
-		Engine: engineSettings{Device: "cpu", BatchSize: 32},
+		Engine: engineSettings{Device: "cpu", BatchSize: 64},
 		Worker: workerSettings{Pool: "default", Slots: 2, Lease: 30 * time.Second, Drain: 25 * time.Second},
 		Cut:    cutSettings{Rows: limits.Rows, Bytes: limits.Bytes, Parts: 2},
 	}
