@@ -64,6 +64,9 @@ func (p *Progress) addFault(f schemas.Fault) {
 		if g := &p.Faults[i]; g.Reason == f.Reason {
 			g.Count += f.Count
 			g.Lost = g.Lost || f.Lost
+			if g.Detail == "" || f.Detail != "" && f.Detail < g.Detail {
+				g.Detail = f.Detail // one of them, whatever the order in which they come
+			}
 			return
 		}
 	}
@@ -81,9 +84,18 @@ func (p *Progress) addReceipt(r schemas.Receipt) {
 	p.Accepted += r.Accepted
 	p.Tokens += r.Tokens
 	addAll(p.Seconds, r.Seconds)
-	if q := r.Repeated; q != nil && (p.Repeated == nil || q.Rows > p.Repeated.Rows) {
-		p.Repeated = q // the shard in which one caption is most frequent
+	if q := r.Repeated; q != nil && (p.Repeated == nil || moreRepeated(*q, *p.Repeated)) {
+		p.Repeated = q
 	}
+}
+
+// moreRepeated orders shards by how frequent one caption is in them, whatever
+// the order in which they come.
+func moreRepeated(a, b schemas.Repeated) bool {
+	if a.Rows != b.Rows {
+		return a.Rows > b.Rows
+	}
+	return a.Caption < b.Caption || a.Caption == b.Caption && (a.Share > b.Share || a.Share == b.Share && a.Opener < b.Opener)
 }
 
 func addAll[K comparable, V int | float64](to, from map[K]V) {

@@ -95,7 +95,7 @@ func (f *follower) publishPart(ctx context.Context, p *part) (all bool, err erro
 		return false, err
 	}
 	room := f.cfg.Window - depth.Waiting - depth.InHand
-	if room <= 0 {
+	if room <= 0 || f.full() {
 		return false, nil
 	}
 	record, err := shards.ReadPart(ctx, f.store, shards.PartKey(d.Dataset, d.Revision, p.ID))
@@ -110,7 +110,7 @@ func (f *follower) publishPart(ctx context.Context, p *part) (all bool, err erro
 			continue
 		}
 		if f.isPending(s.ID) {
-			if room <= 0 {
+			if room <= 0 || f.full() {
 				return false, nil
 			}
 			switch err := f.jobs.Publish(ctx, f.job(s)); {
@@ -123,6 +123,14 @@ func (f *follower) publishPart(ctx context.Context, p *part) (all bool, err erro
 		f.published(p, i, s.ID)
 	}
 	return true, nil
+}
+
+// full tells whether as many jobs of the run as the window holds are queued or
+// in hand, by our own count: the server's may lag behind what it took.
+func (f *follower) full() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.queued >= f.cfg.Window
 }
 
 // published notes that a part's jobs are queued up to its i-th shard.

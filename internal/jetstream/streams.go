@@ -47,9 +47,17 @@ func (l Layout) Validate() error {
 	return errors.Join(errs...)
 }
 
+// The server's answers when it can't make or change a stream: while somebody
+// deletes it, or for the state of its disk.
+const (
+	codeCreateFailed = 10049
+	codeUpdateFailed = 10069
+)
+
 // EnsureStreams makes what isn't there and brings the rest to l. Coordinators
 // call it at their start and when they meet [ErrNoStream]; any number of them
-// may. What streams hold is kept.
+// may. What streams hold is kept. It returns [ErrNoStream] where the server could
+// not make one now, as while it is being deleted.
 func (c *Conn) EnsureStreams(ctx context.Context, l Layout) error {
 	if err := l.Validate(); err != nil {
 		return err
@@ -67,6 +75,9 @@ func (c *Conn) EnsureStreams(ctx context.Context, l Layout) error {
 	} {
 		err := c.do(ctx, "ensure stream "+s.Name, func(ctx context.Context) error {
 			_, err := c.js.CreateOrUpdateStream(ctx, s)
+			if api := (*jetstream.APIError)(nil); errors.As(err, &api) && (api.ErrorCode == codeCreateFailed || api.ErrorCode == codeUpdateFailed) {
+				return fmt.Errorf("%w: %w", ErrNoStream, err)
+			}
 			return err
 		})
 		if err != nil {

@@ -1,0 +1,126 @@
+package coordinator
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"net"
+	"strings"
+	"sync"
+
+	"recaption/coordinator/cut"
+	"recaption/shards"
+	"recaption/shards/memstore"
+)
+
+func newStore() *memstore.Store { return memstore.New() }
+
+var errDead = errors.New("the process is dead")
+
+// dying is a store whose user dies at one of its calls: that call is done, and
+// no other after it.
+type dying struct {
+	shards.Store
+	die func()
+
+	mu   sync.Mutex // guards left
+	left int
+}
+
+func (d *dying) call() error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.left--
+	if d.left == 0 {
+		d.die()
+	}
+	if d.left < 0 {
+		return errDead
+	}
+	return nil
+}
+
+func (d *dying) Put(ctx context.Context, key string, body io.ReadSeeker, size int64) error {
+	if err := d.call(); err != nil {
+		return err
+	}
+	return d.Store.Put(context.WithoutCancel(ctx), key, body, size)
+}
+
+func (d *dying) Create(ctx context.Context, key string, b []byte) error {
+	if err := d.call(); err != nil {
+		return err
+	}
+	return d.Store.Create(context.WithoutCancel(ctx), key, b)
+}
+
+func (d *dying) Get(ctx context.Context, key string, limit int64) ([]byte, error) {
+	if err := d.call(); err != nil {
+		return nil, err
+	}
+	return d.Store.Get(ctx, key, limit)
+}
+
+func (d *dying) ReadTail(ctx context.Context, key string, n int64) (shards.Tail, error) {
+	if err := d.call(); err != nil {
+		return shards.Tail{}, err
+	}
+	return d.Store.ReadTail(ctx, key, n)
+}
+
+func (d *dying) ReadRange(ctx context.Context, key string, off, n int64, etag string) (io.ReadCloser, error) {
+	if err := d.call(); err != nil {
+		return nil, err
+	}
+	return d.Store.ReadRange(ctx, key, off, n, etag)
+}
+
+func (d *dying) List(ctx context.Context, prefix, after string) iter.Seq2[shards.Object, error] {
+	if err := d.call(); err != nil {
+		return func(yield func(shards.Object, error) bool) { yield(shards.Object{}, err) }
+	}
+	return d.Store.List(ctx, prefix, after)
+}
+
+// cutAll cuts every part of a follower's source, as a coordinator does that
+// runs alone.
+func cutAll(ctx context.Context, f *follower) error {
+	c, err := cut.New(f.store, f.run.Dataset, cut.Config{Spool: f.cfg.Spool})
+	if err != nil {
+		return err
+	}
+	for _, p := range f.parts {
+		if _, err := c.Part(ctx, f.src, p.Part, cut.All); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// deleteStreams takes all streams of jobs, cuts and events away, as somebody
+// with the rights might at any moment. It speaks NATS's own protocol.
+func (s *site) deleteStreams(ctx context.Context) error {
+	var d net.Dialer
+	c, err := d.DialContext(ctx, "tcp", strings.TrimPrefix(s.server.URL, "nats://"))
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	if _, err := fmt.Fprintf(c, "CONNECT {\"user\":%q,\"pass\":%q,\"verbose\":false,\"pedantic\":false}\r\nSUB answers 1\r\n", s.server.User, string(s.server.Password)); err != nil {
+		return err
+	}
+	lines := bufio.NewScanner(c)
+	for _, stream := range []string{"JOBS", "CUTS", "EVENTS"} {
+		if _, err := fmt.Fprintf(c, "PUB $JS.API.STREAM.DELETE.%s answers 0\r\n\r\n", stream); err != nil {
+			return err
+		}
+		answered := false
+		for !answered && lines.Scan() {
+			answered = strings.Contains(lines.Text(), "stream_delete_response")
+		}
+	}
+	return lines.Err()
+}
