@@ -80,13 +80,15 @@ func TestHold(t *testing.T) {
 				case <-ctx.Done():
 				case <-time.After(10 * ttl):
 				}
+				took, cause := time.Since(began), context.Cause(ctx)
+				release()
 				switch {
-				case test.want == 0 && ctx.Err() != nil:
-					t.Errorf("lost after %s: %v", time.Since(began), context.Cause(ctx))
-				case test.want != 0 && !errors.Is(context.Cause(ctx), errLeaseLost):
-					t.Errorf("still held after %s: %v", time.Since(began), context.Cause(ctx))
-				case test.want != 0 && time.Since(began) != test.want:
-					t.Errorf("lost after %s, want %s", time.Since(began), test.want)
+				case test.want == 0 && cause != nil:
+					t.Errorf("lost after %s: %v", took, cause)
+				case test.want != 0 && !errors.Is(cause, errLeaseLost):
+					t.Errorf("still held after %s: %v", took, cause)
+				case test.want != 0 && took != test.want:
+					t.Errorf("lost after %s, want %s", took, test.want)
 				case test.want == 0 && n < 29:
 					t.Errorf("extended %d times in ten leases", n)
 				}

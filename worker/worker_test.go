@@ -217,13 +217,14 @@ func TestTwoWorkersOnOneShard(t *testing.T) {
 	for i := range 2 {
 		e := newFake()
 		e.text = func(image string, _ int64) string { return fmt.Sprintf("Worker %d sees %s.", i, image) }
-		job = s.job(shard, recipeOf(e))
+		mine := s.job(shard, recipeOf(e))
+		job = mine
 		cfg := DefaultConfig()
 		cfg.Name, cfg.Spool = fmt.Sprintf("w%d", i), t.TempDir()
 		w, err := New(meeting{s.rest, &here}, s.queue(), said, e, cfg, quiet(t))
 		must(t, err)
 		wg.Go(func() {
-			h := &hand{job: job, attempt: 1, rows: map[int]struct{}{}}
+			h := &hand{job: mine, attempt: 1, rows: map[int]struct{}{}}
 			if err := w.do(t.Context(), h, quiet(t)); err != nil {
 				t.Error(err)
 			}
