@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -141,7 +142,7 @@ func (o runOptions) run(c *cobra.Command, s settings) error {
 			return err
 		}
 		sum := newSummary(o, run, progress, time.Since(began))
-		return o.finish(ctx, c, b, where, run, sum)
+		return o.finish(context.WithoutCancel(ctx), c, b, where, run, sum)
 	})
 }
 
@@ -169,19 +170,36 @@ func (o runOptions) follow(ctx context.Context, b *backends, s settings, where p
 	if err != nil {
 		return coordinator.Progress{}, err
 	}
-	roles, stop := context.WithCancel(ctx)
-	defer stop()
-	group, roles := errgroup.WithContext(roles)
+	// When ctx ends the worker finishes what is in hand, and the coordinator
+	// counts that too, so it ends behind the worker.
+	working, endWork := context.WithCancelCause(ctx)
+	following, endFollowing := context.WithCancelCause(context.WithoutCancel(ctx))
+	heed := context.AfterFunc(ctx, func() {
+		log.Info("stopping: jobs in hand are finished first; once more to stop at once", "drain", s.Worker.Drain)
+	})
+	defer heed()
+	var group errgroup.Group
 	var progress coordinator.Progress
 	group.Go(func() (err error) {
-		defer stop() // the run is over, well or not: the others have nothing to do
-		progress, err = co.Run(roles, run, src)
+		progress, err = co.Run(following, run, src)
+		endWork(err)
 		return err
 	})
-	group.Go(func() error { return w.Run(roles) })
-	group.Go(func() error { return b.watch(roles) })
+	group.Go(func() error {
+		err := w.Run(working)
+		endFollowing(cmp.Or(err, context.Canceled))
+		return err
+	})
+	group.Go(func() error {
+		err := b.watch(working)
+		if err != nil {
+			endWork(err)
+			endFollowing(err)
+		}
+		return err
+	})
 	err = group.Wait()
-	if ctx.Err() != nil && (err == nil || errors.Is(err, context.Canceled)) {
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
 		err = fmt.Errorf("stopped at %d of %d rows; run the same command again to go on: %w", progress.Rows, progress.Samples, context.Canceled)
 	}
 	return progress, err

@@ -8,8 +8,10 @@ import (
 	"io"
 	"net"
 	"os"
+	"sync"
 	"syscall"
 
+	"github.com/gofiber/fiber/v3"
 	"github.com/versity/versitygw/auth"
 	"github.com/versity/versitygw/backend/meta"
 	"github.com/versity/versitygw/backend/posix"
@@ -37,14 +39,19 @@ func serveS3(in io.Reader, ready *os.File) error {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	go func() { // ends with the process
+	var t traffic
+	go func() { // ends the process
 		_, _ = io.Copy(io.Discard, in)
 		cancel()
+		// The server would wait for connections that clients keep open and
+		// don't use. What counts is the requests that it is in.
+		t.end()
+		os.Exit(0)
 	}()
 	// The gateway can't say which port it was given, so it gets one that was
 	// free a moment ago, and another when somebody was faster.
 	for range 10 {
-		listening, err := serveOnce(ctx, cfg, ready)
+		listening, err := serveOnce(ctx, cfg, &t, ready)
 		switch {
 		case errors.Is(err, syscall.EADDRINUSE) && !listening:
 			continue
@@ -59,7 +66,7 @@ func serveS3(in io.Reader, ready *os.File) error {
 }
 
 // serveOnce serves on a fresh port, and tells whether it came to listen.
-func serveOnce(ctx context.Context, cfg gatewayConfig, ready *os.File) (listening bool, err error) {
+func serveOnce(ctx context.Context, cfg gatewayConfig, t *traffic, ready *os.File) (listening bool, err error) {
 	addr, err := freePort()
 	if err != nil {
 		return false, err
@@ -81,6 +88,7 @@ func serveOnce(ctx context.Context, cfg gatewayConfig, ready *os.File) (listenin
 			fmt.Fprintln(os.Stderr, err) // the parent is gone, and stdin will end
 		}
 	})}
+	opts = append(opts, s3api.WithMiddleware("/", t.pass))
 	if cfg.Sync {
 		d, err := newDisk(cfg.Root, dir)
 		if err != nil {
@@ -105,6 +113,19 @@ func serveOnce(ctx context.Context, cfg gatewayConfig, ready *os.File) (listenin
 	})
 	return listening, err
 }
+
+// traffic knows of the requests under way.
+type traffic struct{ mu sync.RWMutex }
+
+// pass is the middleware that every request goes through.
+func (t *traffic) pass(c fiber.Ctx) error {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	return c.Next()
+}
+
+// end returns when no request is under way. Later ones wait for ever.
+func (t *traffic) end() { t.mu.Lock() }
 
 // attributes chooses where the gateway keeps what it notes about objects. A
 // folder that was used before is used again.
