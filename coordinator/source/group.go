@@ -25,6 +25,7 @@ type group struct {
 
 	seen     uint32 // members of the known extensions, by their place in the lists
 	repeated bool   // two images of one extension
+	surplus  bool   // two texts or contexts of one extension
 
 	hasImage   bool
 	rank       int // of the image's extension
@@ -33,8 +34,6 @@ type group struct {
 
 	texts   [2]member // by textExtensions
 	context member
-
-	notes []schemas.Reason
 }
 
 // member is a text or context.
@@ -60,7 +59,7 @@ func (g *group) add(ext string, e tarEntry, t *tarReader, report *Report) {
 		return
 	}
 	if !g.first(place) {
-		g.notes = append(g.notes, schemas.ReasonDuplicateMember)
+		g.surplus = true
 		return
 	}
 	if e.size > MaxText {
@@ -140,8 +139,8 @@ func (g *group) sample(keys *keys, report *Report) schemas.Sample {
 	if g.damaged {
 		d.note(schemas.ReasonDamagedPart)
 	}
-	for _, n := range g.notes {
-		d.note(n)
+	if g.surplus {
+		d.note(schemas.ReasonDuplicateMember)
 	}
 	g.describe(&d)
 	return d.finish(report)

@@ -276,21 +276,28 @@ func TestPacked(t *testing.T) {
 // What can't be had is an error; it is not taken for the archive's end.
 func TestStreamFails(t *testing.T) {
 	whole := pack(t, pairs(3))
-	broken := errors.New("broken")
-	for n := 0; n < len(whole); n += 13 {
-		var rows []schemas.Sample
-		var report Report
-		r := io.MultiReader(bytes.NewReader(whole[:n]), iotest.ErrReader(broken))
-		err := readTar(context.Background(), r, "t.tar", &report, func(s schemas.Sample) bool {
-			rows = append(rows, s)
-			return true
-		})
-		if !errors.Is(err, broken) {
-			t.Fatalf("at byte %d: error %v", n, err)
-		}
-		for _, s := range rows {
-			if s.Status != schemas.SampleOK || s.Reason != "" || s.AltText == nil {
-				t.Fatalf("at byte %d: a row that is not whole: %s", n, brief(s))
+	// A connection that ends too early says so by the same errors as an archive.
+	for _, broken := range []error{
+		errors.New("broken"),
+		fmt.Errorf("connection broke off: %w", io.EOF),
+		fmt.Errorf("connection broke off: %w", io.ErrUnexpectedEOF),
+		io.ErrUnexpectedEOF,
+	} {
+		for n := 0; n < len(whole); n += 13 {
+			var rows []schemas.Sample
+			var report Report
+			r := io.MultiReader(bytes.NewReader(whole[:n]), iotest.ErrReader(broken))
+			err := readTar(context.Background(), r, "t.tar", &report, func(s schemas.Sample) bool {
+				rows = append(rows, s)
+				return true
+			})
+			if !errors.Is(err, broken) {
+				t.Fatalf("%v at byte %d: error %v", broken, n, err)
+			}
+			for _, s := range rows {
+				if s.Status != schemas.SampleOK || s.Reason != "" || s.AltText == nil {
+					t.Fatalf("%v at byte %d: a row that is not whole: %s", broken, n, brief(s))
+				}
 			}
 		}
 	}

@@ -76,6 +76,9 @@ func readTar(ctx context.Context, r io.Reader, prefix string, report *Report, gi
 		}
 		current.damaged = current.damaged || damaged
 		if err != nil {
+			if raw.err != nil { // what can't be had may look like an archive's end: it wraps io.EOF
+				return raw.err
+			}
 			flush()
 			return nil
 		}
