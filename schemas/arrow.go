@@ -96,10 +96,8 @@ func withMeta(name string, fields []arrow.Field, meta map[string]string) *arrow.
 	return arrow.NewSchema(fields, &m)
 }
 
-// Fingerprint digests the names, types and nullability of a schema's fields.
-// It leaves out metadata.
-func Fingerprint(s *arrow.Schema) string { return fingerprint(s.Fields()) }
-
+// fingerprint digests the names, types and nullability of a schema's fields. It
+// leaves out metadata.
 func fingerprint(fields []arrow.Field) string {
 	var b strings.Builder
 	for _, f := range fields {

@@ -32,13 +32,13 @@ func (d Dataset) Encode() ([]byte, error) {
 	return encode(d)
 }
 
-// DecodeDataset reads the record.
+// DecodeDataset reads the record and checks its identifiers.
 func DecodeDataset(b []byte) (Dataset, error) {
 	var d Dataset
 	if err := decode(b, "dataset", datasetVersion, &d); err != nil {
 		return Dataset{}, err
 	}
-	return d, nil
+	return d, checked("dataset", idErr(ParseDatasetID(string(d.Dataset))), idErr(ParseRevisionID(string(d.Revision))))
 }
 
 // PartRecord commits the cut of one part: which shards it gave, and what was
@@ -91,12 +91,14 @@ func DecodePartRecord(b []byte) (PartRecord, error) {
 	if err := decode(b, "part", partVersion, &p); err != nil {
 		return PartRecord{}, err
 	}
+	if err := checked("part",
+		idErr(ParseDatasetID(string(p.Dataset))), idErr(ParseRevisionID(string(p.Revision))), idErr(ParsePartID(string(p.Part))),
+	); err != nil {
+		return PartRecord{}, err
+	}
 	for i, s := range p.Shards {
-		if _, err := ParseShardID(string(s.ID)); err != nil {
-			return PartRecord{}, fmt.Errorf("%w: part %s: shard %d: %w", ErrMalformed, p.Part, i, err)
-		}
-		if err := s.File.validate(); err != nil {
-			return PartRecord{}, fmt.Errorf("%w: part %s: shard %s: %w", ErrMalformed, p.Part, s.ID.Short(), err)
+		if err := checked(fmt.Sprintf("part %s: shard %d", p.Part, i), idErr(ParseShardID(string(s.ID))), s.File.validate()); err != nil {
+			return PartRecord{}, err
 		}
 	}
 	return p, nil

@@ -34,13 +34,11 @@ func DecodeShardReady(b []byte) (ShardReady, error) {
 	if err := decode(b, "shard_ready", eventVersion, &e); err != nil {
 		return ShardReady{}, err
 	}
-	for _, check := range []error{
+	if err := checked("shard ready",
 		idErr(ParseDatasetID(string(e.Dataset))), idErr(ParseRunID(string(e.Run))), idErr(ParseShardID(string(e.Shard))),
 		idErr(ParseRecipeID(string(e.Recipe))), idErr(ParseAttemptID(string(e.Attempt))),
-	} {
-		if check != nil {
-			return ShardReady{}, fmt.Errorf("%w: shard ready: %w", ErrMalformed, check)
-		}
+	); err != nil {
+		return ShardReady{}, err
 	}
 	if e.Generation < 0 || e.Rows < 0 || e.Accepted < 0 {
 		return ShardReady{}, fmt.Errorf("%w: shard ready: negative count", ErrMalformed)

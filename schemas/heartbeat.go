@@ -1,7 +1,5 @@
 package schemas
 
-import "fmt"
-
 // Heartbeat is what a worker says of itself every so often. It decides nothing:
 // it is for who looks.
 type Heartbeat struct {
@@ -34,10 +32,8 @@ func DecodeHeartbeat(b []byte) (Heartbeat, error) {
 		return Heartbeat{}, err
 	}
 	for _, j := range h.Jobs {
-		for _, check := range []error{idErr(ParseJobID(string(j.Job))), idErr(ParseShardID(string(j.Shard)))} {
-			if check != nil {
-				return Heartbeat{}, fmt.Errorf("%w: heartbeat of %s: %w", ErrMalformed, h.Worker, check)
-			}
+		if err := checked("heartbeat of "+h.Worker, idErr(ParseJobID(string(j.Job))), idErr(ParseShardID(string(j.Shard)))); err != nil {
+			return Heartbeat{}, err
 		}
 	}
 	return h, nil

@@ -51,14 +51,12 @@ func DecodeCaptionJob(b []byte) (CaptionJob, error) {
 // Validate checks the job's identifiers and rows.
 func (j CaptionJob) Validate() error {
 	bad := func(err error) error { return fmt.Errorf("%w: caption job %s: %w", ErrMalformed, j.ID, err) }
-	for _, check := range []error{
+	if err := checked("caption job "+string(j.ID),
 		idErr(ParseJobID(string(j.ID))), idErr(ParseRunID(string(j.Run))), idErr(ParsePool(string(j.Pool))),
 		idErr(ParseDatasetID(string(j.Dataset))), idErr(ParseShardID(string(j.Shard))),
 		idErr(ParseRecipeID(string(j.Recipe))), idErr(ParseGateID(string(j.Gate))),
-	} {
-		if check != nil {
-			return bad(check)
-		}
+	); err != nil {
+		return err
 	}
 	if want := NewJobID(j.Shard, j.Recipe, j.Generation, j.Rows); want != j.ID {
 		return bad(fmt.Errorf("its digest is %s", want))
@@ -113,35 +111,10 @@ func DecodeCutJob(b []byte) (CutJob, error) {
 	if err := decode(b, "cut_job", jobVersion, &j); err != nil {
 		return CutJob{}, err
 	}
-	for _, check := range []error{
+	if err := checked("cut job",
 		idErr(ParseDatasetID(string(j.Dataset))), idErr(ParseRevisionID(string(j.Revision))), idErr(ParsePartID(string(j.Part))),
-	} {
-		if check != nil {
-			return CutJob{}, fmt.Errorf("%w: cut job: %w", ErrMalformed, check)
-		}
+	); err != nil {
+		return CutJob{}, err
 	}
 	return j, nil
-}
-
-func idErr[T any](_ T, err error) error { return err }
-
-func (f File) validate() error {
-	switch {
-	case f.SHA256.IsZero() || f.Bytes <= 0 || f.Rows < 0:
-		return fmt.Errorf("file: want a digest, a size and rows")
-	case f.Footer.Offset < 0 || f.Footer.Bytes <= 0 || f.Footer.Offset+f.Footer.Bytes > f.Bytes:
-		return fmt.Errorf("file: footer at %d, %d bytes: outside the file's %d", f.Footer.Offset, f.Footer.Bytes, f.Bytes)
-	}
-	rows, at := 0, int64(0)
-	for i, b := range f.Batches {
-		if b.Offset < at || b.Bytes <= 0 || b.Bytes > f.Footer.Offset-b.Offset || b.Rows < 0 {
-			return fmt.Errorf("file: batch %d at %d, %d bytes: out of order or outside the file", i, b.Offset, b.Bytes)
-		}
-		at = b.Offset + b.Bytes
-		rows += b.Rows
-	}
-	if rows != f.Rows {
-		return fmt.Errorf("file: %d rows, but its batches hold %d", f.Rows, rows)
-	}
-	return nil
 }

@@ -49,11 +49,10 @@ func (r Recipe) render(name string, pieces []promptPiece, s Sample, clean func(s
 			text.WriteString(p.literal)
 			continue
 		}
-		v := variable(s, p.variable)
-		if clean != nil {
-			v = clean(v)
+		v := singleSpaced(variable(s, p.variable))
+		if clean != nil { // what it is given must be what stays, or a token could come together behind it
+			v = singleSpaced(clean(v))
 		}
-		v = strings.Join(strings.Fields(v), " ")
 		if cut := []rune(v); len(cut) > r.InputLimit {
 			v = strings.TrimRightFunc(string(cut[:r.InputLimit]), unicode.IsSpace)
 		}
@@ -67,6 +66,8 @@ func (r Recipe) render(name string, pieces []promptPiece, s Sample, clean func(s
 	_ = d.UnmarshalText([]byte(digestOf(lines...))) // 64 hex digits always
 	return Input{Prompt: name, Text: text.String(), SHA256: d}, true
 }
+
+func singleSpaced(text string) string { return strings.Join(strings.Fields(text), " ") }
 
 // variable is the text of one variable, empty when the sample lacks it.
 func variable(s Sample, name string) string {

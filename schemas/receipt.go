@@ -1,9 +1,6 @@
 package schemas
 
-import (
-	"fmt"
-	"time"
-)
+import "time"
 
 // Receipt commits an attempt's captions: for one shard, recipe and generation
 // there is at most one. It is create-only; the first attempt wins.
@@ -61,13 +58,8 @@ func DecodeReceipt(b []byte) (Receipt, error) {
 	if err := decode(b, "receipt", receiptVersion, &r); err != nil {
 		return Receipt{}, err
 	}
-	for _, check := range []error{
-		idErr(ParseDatasetID(string(r.Dataset))), idErr(ParseShardID(string(r.Shard))),
+	return r, checked("receipt",
+		idErr(ParseDatasetID(string(r.Dataset))), idErr(ParseRunID(string(r.Run))), idErr(ParseShardID(string(r.Shard))),
 		idErr(ParseRecipeID(string(r.Recipe))), idErr(ParseAttemptID(string(r.Attempt))), r.File.validate(),
-	} {
-		if check != nil {
-			return Receipt{}, fmt.Errorf("%w: receipt: %w", ErrMalformed, check)
-		}
-	}
-	return r, nil
+	)
 }

@@ -1,9 +1,6 @@
 package schemas
 
-import (
-	"fmt"
-	"time"
-)
+import "time"
 
 // RunState is what a run's newest record says.
 type RunState string
@@ -34,14 +31,14 @@ func (r RunRecord) Encode() ([]byte, error) {
 	return encode(r)
 }
 
-// DecodeRunRecord reads the record.
+// DecodeRunRecord reads the record and checks its identifiers.
 func DecodeRunRecord(b []byte) (RunRecord, error) {
 	var r RunRecord
 	if err := decode(b, "run", runVersion, &r); err != nil {
 		return RunRecord{}, err
 	}
-	if _, err := ParseRunID(string(r.Run)); err != nil {
-		return RunRecord{}, fmt.Errorf("%w: run record: %w", ErrMalformed, err)
-	}
-	return r, nil
+	return r, checked("run record",
+		idErr(ParseRunID(string(r.Run))), idErr(ParseDatasetID(string(r.Dataset))), idErr(ParseRevisionID(string(r.Revision))),
+		idErr(ParseRecipeID(string(r.Recipe))), idErr(ParseGateID(string(r.Gate))),
+	)
 }

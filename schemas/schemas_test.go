@@ -2,6 +2,7 @@ package schemas
 
 import (
 	"errors"
+	"math"
 	"strings"
 	"testing"
 
@@ -224,9 +225,41 @@ func TestCaptionRows(t *testing.T) {
 
 // TestFingerprints holds the fields of the schemas: a change needs a new name.
 func TestFingerprints(t *testing.T) {
-	goldenText(t, "fingerprints.txt", SamplesSchema+" "+Fingerprint(Samples(nil))+"\n"+CaptionsSchema+" "+Fingerprint(Captions(nil))+"\n")
+	goldenText(t, "fingerprints.txt", SamplesSchema+" "+fingerprint(sampleFields())+"\n"+CaptionsSchema+" "+fingerprint(captionFields())+"\n")
 	if err := CheckSchema(Samples(map[string]string{MetaSchema: "samples/2"}), SamplesSchema); !errors.Is(err, ErrVersion) {
 		t.Errorf("samples/2: got %v; want ErrVersion", err)
+	}
+}
+
+// TestHostileRecords: who reads a record may slice its identifiers, and hold a
+// row for each that its file names.
+func TestHostileRecords(t *testing.T) {
+	file := func(change func(*File)) []byte {
+		f := testFile()
+		change(&f)
+		b, err := encode(PartRecord{Kind: "part", Version: 1, Dataset: "d", Revision: "0123456789abcdef", Part: "p", Shards: []Shard{{ID: testShard(), File: f}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b
+	}
+	part := func(b []byte) error { _, err := DecodePartRecord(b); return err }
+	run := func(b []byte) error { _, err := DecodeRunRecord(b); return err }
+	data := func(b []byte) error { _, err := DecodeDataset(b); return err }
+	if err := part(file(func(*File) {})); err != nil {
+		t.Fatal(err)
+	}
+	for name, err := range map[string]error{
+		"rows without end":          part(file(func(f *File) { f.Rows, f.Batches[0].Rows = MaxRows+1, MaxRows })),
+		"a batch of rows above all": part(file(func(f *File) { f.Rows, f.Batches[0].Rows, f.Batches[1].Rows = 0, 1<<62, 1<<62 })),
+		"a footer beyond 63 bits":   part(file(func(f *File) { f.Footer.Offset, f.Footer.Bytes = math.MaxInt64, 2 })),
+		"a part without a name":     part([]byte(`{"kind":"part","version":1,"dataset":"d","revision":"0123456789abcdef","part":"","location":"","shards":null}`)),
+		"a run of no recipe":        run([]byte(`{"kind":"run","version":1,"run":"r","state":"launched","dataset":"d","revision":"0123456789abcdef","recipe":"short","gate":"","pool":"p","at":"2026-01-02T03:04:05Z"}`)),
+		"a dataset elsewhere":       data([]byte(`{"kind":"dataset","version":1,"dataset":"../d","revision":"0123456789abcdef"}`)),
+	} {
+		if !errors.Is(err, ErrMalformed) {
+			t.Errorf("%s: %v; want ErrMalformed", name, err)
+		}
 	}
 }
 

@@ -66,3 +66,16 @@ func decode(b []byte, kind string, version int, v any) error {
 	}
 	return nil
 }
+
+// checked gives the first fault of a record, as [ErrMalformed].
+func checked(record string, faults ...error) error {
+	for _, err := range faults {
+		if err != nil {
+			return fmt.Errorf("%w: %s: %w", ErrMalformed, record, err)
+		}
+	}
+	return nil
+}
+
+// idErr is the fault of an identifier that was parsed.
+func idErr[T any](_ T, err error) error { return err }
