@@ -42,7 +42,7 @@ func (g *Gate) Judge(altText *string, c schemas.Caption) Verdict {
 	v := Verdict{Text: c.Text, Accepted: true}
 	for _, f := range schemas.Flags() {
 		action := g.spec.Actions[f]
-		if action == schemas.ActionIgnore || !g.found(f, altText, c) {
+		if action == schemas.ActionIgnore || !g.found(f, altText, c, v.Text) {
 			continue
 		}
 		v.Flags = append(v.Flags, f)
@@ -73,7 +73,9 @@ func (g *Gate) Accepted(altText *string, row schemas.CaptionRow) (Verdict, bool)
 	return Verdict{}, false
 }
 
-func (g *Gate) found(f schemas.Flag, altText *string, c schemas.Caption) bool {
+// found tells whether a rule finds its fault. left is what the actions before
+// leave of the text: a caption that is all opener is short without it.
+func (g *Gate) found(f schemas.Flag, altText *string, c schemas.Caption, left string) bool {
 	switch f {
 	case schemas.FlagOpener:
 		return opener(c.Text) > 0
@@ -90,7 +92,7 @@ func (g *Gate) found(f schemas.Flag, altText *string, c schemas.Caption) bool {
 	case schemas.FlagContact:
 		return contact(c.Text)
 	case schemas.FlagShort:
-		return len(words(c.Text)) < g.spec.MinWords
+		return len(words(left)) < g.spec.MinWords
 	}
 	return false
 }

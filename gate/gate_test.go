@@ -78,6 +78,7 @@ func TestActions(t *testing.T) {
 		{"reject", set(schemas.FlagOpener, schemas.ActionReject), opener, Verdict{"", false, []schemas.Flag{schemas.FlagOpener}}},
 		{"ignore", set(schemas.FlagOpener, schemas.ActionIgnore), opener, Verdict{opener, true, nil}},
 		{"strip", set(schemas.FlagOpener, schemas.ActionStrip), opener, Verdict{"A red star.", true, []schemas.Flag{schemas.FlagOpener}}},
+		{"strip all of it", set(schemas.FlagOpener, schemas.ActionStrip), "The image shows.", Verdict{"", false, []schemas.Flag{schemas.FlagOpener, schemas.FlagShort}}},
 		{"mask", set(schemas.FlagContact, schemas.ActionMask), mail, Verdict{"Write to [email] or [phone] now.", true, []schemas.Flag{schemas.FlagContact}}},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -1,7 +1,6 @@
 package gate
 
 import (
-	"hash/maphash"
 	"strings"
 
 	"recaption/schemas"
@@ -11,31 +10,20 @@ import (
 // images, and how many begin alike. It never decides a row. Its memory grows
 // with the rows it has seen, at most one shard's. The zero value is ready.
 type Stats struct {
-	seed     maphash.Seed
-	captions map[uint64]count
+	captions map[string]int
 	openers  map[string]int
 	rows     int
-}
-
-type count struct {
-	text string
-	n    int
 }
 
 // Add takes the caption of one row.
 func (s *Stats) Add(text string) {
 	if s.captions == nil {
-		s.seed, s.captions, s.openers = maphash.MakeSeed(), map[uint64]count{}, map[string]int{}
+		s.captions, s.openers = map[string]int{}, map[string]int{}
 	}
 	s.rows++
-	k := maphash.String(s.seed, text)
-	c := s.captions[k]
-	s.captions[k] = count{text, c.n + 1}
+	s.captions[text]++
 	w := words(text)
-	if len(w) > 3 {
-		w = w[:3]
-	}
-	s.openers[strings.Join(w, " ")]++
+	s.openers[strings.Join(w[:min(len(w), 3)], " ")]++
 }
 
 // Repeated gives the most frequent caption and opener, nil when no row was
@@ -46,17 +34,18 @@ func (s *Stats) Repeated() *schemas.Repeated {
 		return nil
 	}
 	r := &schemas.Repeated{}
-	for _, c := range s.captions {
-		if c.n > r.Rows || c.n == r.Rows && c.text < r.Caption {
-			r.Caption, r.Rows = c.text, c.n
-		}
-	}
-	most := 0
-	for o, n := range s.openers {
-		if n > most || n == most && o < r.Opener {
-			r.Opener, most = o, n
-		}
-	}
+	var most int
+	r.Caption, r.Rows = mostFrequent(s.captions)
+	r.Opener, most = mostFrequent(s.openers)
 	r.Share = float64(most) / float64(s.rows)
 	return r
+}
+
+func mostFrequent(counts map[string]int) (text string, n int) {
+	for t, c := range counts {
+		if c > n || c == n && t < text {
+			text, n = t, c
+		}
+	}
+	return text, n
 }
