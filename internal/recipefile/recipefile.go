@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -98,7 +99,9 @@ func (r Recipe) Resolve(e *vlm.Engine) (schemas.Recipe, error) {
 		return schemas.Recipe{}, fmt.Errorf("recipe: generation: %w", err)
 	}
 	if len(r.Retry.Generation) > 0 {
-		if _, err := e.Settings(r.Retry.Generation); err != nil {
+		again := settings.Map() // as a worker does: the retry's settings replace the recipe's
+		maps.Copy(again, r.Retry.Generation)
+		if _, err := e.Settings(again); err != nil {
 			return schemas.Recipe{}, fmt.Errorf("recipe: retry.generation: %w", err)
 		}
 	}
