@@ -16,8 +16,7 @@ const All = -1
 
 // Config holds what a cut needs and what changes none of its samples.
 type Config struct {
-	Spool   string // folder for the shards under way, at most two for a part; empty: the system's own
-	Program string // version of the program, for the files' metadata
+	Spool string // folder for the shards under way, at most two for a part; empty: the system's own
 }
 
 // Cutter cuts the parts of one revision. It may be used from any goroutine.
@@ -35,10 +34,8 @@ func New(st shards.Store, d schemas.Dataset, cfg Config) (*Cutter, error) {
 	if err := w.Validate(); err != nil {
 		return nil, err
 	}
+	// Not the program's version: a shard that is cut again has its name again.
 	meta := map[string]string{schemas.MetaDataset: string(d.Dataset)}
-	if cfg.Program != "" {
-		meta[schemas.MetaProgram] = cfg.Program
-	}
 	return &Cutter{store: st, dataset: d, writer: w, meta: meta}, nil
 }
 
@@ -49,8 +46,8 @@ func New(st shards.Store, d schemas.Dataset, cfg Config) (*Cutter, error) {
 // part. After an error there is none, unless the error came after the commit,
 // and shards may rest that nothing names.
 //
-// The shards follow from the part's samples, the dataset's limits and the
-// program's version: equal ones are equal, byte for byte.
+// The shards follow from the part's samples, the dataset's name and its limits:
+// equal ones are equal, byte for byte.
 //
 // In memory are one record batch and one sample, on disk the shard being
 // written and the one being uploaded.

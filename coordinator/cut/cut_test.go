@@ -90,7 +90,7 @@ func revision(rows int, bytes int64) schemas.Dataset {
 
 func cutter(t testing.TB, st shards.Store, d schemas.Dataset) *Cutter {
 	t.Helper()
-	c, err := New(st, d, Config{Spool: t.TempDir(), Program: "v1"})
+	c, err := New(st, d, Config{Spool: t.TempDir()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -386,7 +386,7 @@ func TestShardsSayWhatTheyAre(t *testing.T) {
 		t.Fatal(err)
 	}
 	meta := r.Schema().Metadata()
-	for k, want := range map[string]string{schemas.MetaSchema: schemas.SamplesSchema, schemas.MetaDataset: "d", schemas.MetaProgram: "v1"} {
+	for k, want := range map[string]string{schemas.MetaSchema: schemas.SamplesSchema, schemas.MetaDataset: "d"} {
 		if got, _ := meta.GetValue(k); got != want {
 			t.Errorf("metadata %s is %q, not %q", k, got, want)
 		}
