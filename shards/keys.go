@@ -49,33 +49,8 @@ func ReceiptKey(r schemas.RecipeID, s schemas.ShardID, generation int) string {
 	return fmt.Sprintf("%s%s/%s/%d.json", CaptionsPrefix(r), s.Prefix(), s, generation)
 }
 
-// PiecesPrefix begins the keys of a job's pieces.
-func PiecesPrefix(j schemas.JobID) string { return fmt.Sprintf("pieces/%s/", j) }
-
-// PieceKey names a row range of a job that was done by itself. Pieces sort by
-// their rows.
-func PieceKey(j schemas.JobID, rows schemas.RowRange) string {
-	return fmt.Sprintf("%s%06d-%06d.arrow", PiecesPrefix(j), rows.From, rows.To)
-}
-
-// RunPrefix begins the keys of a run's records.
-func RunPrefix(r schemas.RunID) string { return fmt.Sprintf("runs/%s/", r) }
-
 // RunKey names the n-th record of a run. Records sort by their number.
-func RunKey(r schemas.RunID, n int) string { return fmt.Sprintf("%s%08d.json", RunPrefix(r), n) }
-
-// LedgerPrefix begins the keys of a run's ledger.
-func LedgerPrefix(r schemas.RunID) string { return fmt.Sprintf("ledger/%s/", r) }
-
-// LedgerKey names the n-th segment of a run's ledger. Segments sort by their
-// number.
-func LedgerKey(r schemas.RunID, n int) string { return fmt.Sprintf("%s%08d.json", LedgerPrefix(r), n) }
-
-// ModelPrefix begins the keys of a model's files.
-func ModelPrefix(model schemas.Digest) string { return fmt.Sprintf("models/%s/", model) }
-
-// ModelKey names a file of a model, by its path within the model's folder.
-func ModelKey(model schemas.Digest, path string) string { return ModelPrefix(model) + path }
+func RunKey(r schemas.RunID, n int) string { return fmt.Sprintf("runs/%s/%08d.json", r, n) }
 
 // ParsePartKey reads what [PartKey] wrote.
 func ParsePartKey(key string) (schemas.DatasetID, schemas.RevisionID, schemas.PartID, error) {
@@ -132,29 +107,12 @@ func ParseCaptionsKey(key string) (schemas.RecipeID, schemas.ShardID, int, schem
 	return r, s, n, a, p.check(CaptionsKey(r, s, n, a))
 }
 
-// ParsePieceKey reads what [PieceKey] wrote.
-func ParsePieceKey(key string) (schemas.JobID, schemas.RowRange, error) {
-	p := parse(key, "piece", "pieces", 3)
-	j := segment(p, 1, schemas.ParseJobID)
-	p.cut(2, ".arrow").split(2, "-")
-	rows := schemas.RowRange{From: segment(p, 2, strconv.Atoi), To: segment(p, 3, strconv.Atoi)}
-	return j, rows, p.check(PieceKey(j, rows))
-}
-
 // ParseRunKey reads what [RunKey] wrote.
 func ParseRunKey(key string) (schemas.RunID, int, error) {
 	p := parse(key, "run record", "runs", 3)
 	r := segment(p, 1, schemas.ParseRunID)
 	n := segment(p.cut(2, ".json"), 2, strconv.Atoi)
 	return r, n, p.check(RunKey(r, n))
-}
-
-// ParseLedgerKey reads what [LedgerKey] wrote.
-func ParseLedgerKey(key string) (schemas.RunID, int, error) {
-	p := parse(key, "ledger segment", "ledger", 3)
-	r := segment(p, 1, schemas.ParseRunID)
-	n := segment(p.cut(2, ".json"), 2, strconv.Atoi)
-	return r, n, p.check(LedgerKey(r, n))
 }
 
 // parts is a key being read. The first fault stays.

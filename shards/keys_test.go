@@ -48,20 +48,10 @@ var keys = []struct {
 		r, s, n, err := shards.ParseReceiptKey(k)
 		return fmt.Sprint(r, " ", s, " ", n), err
 	}},
-	{shards.PieceKey(hex32, schemas.RowRange{From: 0, To: 128}), "pieces/" + string(hex32) + "/000000-000128.arrow", func(k string) (string, error) {
-		j, rows, err := shards.ParsePieceKey(k)
-		return fmt.Sprint(j, " ", rows.From, " ", rows.To), err
-	}},
 	{shards.RunKey("r", 0), "runs/r/00000000.json", func(k string) (string, error) {
 		r, n, err := shards.ParseRunKey(k)
 		return fmt.Sprint(r, " ", n), err
 	}},
-	{shards.LedgerKey("r", 123), "ledger/r/00000123.json", func(k string) (string, error) {
-		r, n, err := shards.ParseLedgerKey(k)
-		return fmt.Sprint(r, " ", n), err
-	}},
-	{shards.ModelKey(schemas.Digest{}, "onnx/decoder_model_merged.onnx"), "models/" + strings.Repeat("00", 32) + "/onnx/decoder_model_merged.onnx", nil},
-	{shards.ModelKey(schemas.Digest{}, "config.json"), "models/" + strings.Repeat("00", 32) + "/config.json", nil},
 }
 
 func TestKeys(t *testing.T) {
@@ -69,9 +59,7 @@ func TestKeys(t *testing.T) {
 		"datasets/laion-2b/shards":   "laion-2b " + string(hex64),
 		"datasets/d/" + hex16 + "/d": "d " + hex16,
 		"datasets/d/" + hex16 + "/p": "d " + hex16 + " p_0-1",
-		"pieces":                     string(hex32) + " 0 128",
 		"runs":                       "r 0",
-		"ledger":                     "r 123",
 	}
 	for _, k := range keys {
 		if k.key != k.want {

@@ -90,9 +90,6 @@ func (r *Reader) SchemaName() string { return r.name }
 // Size is the file's length in bytes.
 func (r *Reader) Size() int64 { return r.size }
 
-// NumBatches is the number of record batches.
-func (r *Reader) NumBatches() int { return len(r.footer.Blocks) }
-
 func (r *Reader) open(ctx context.Context) error {
 	footer, at, err := r.fetchFooter(ctx)
 	if err != nil {

@@ -20,6 +20,9 @@ var ErrFull = errors.New("shard is full")
 // a row beside its own bound.
 const maxRow = 1 << 30
 
+// maxFile bounds a file.
+const maxFile = 16 << 30
+
 // WriterConfig bounds a file and its record batches.
 type WriterConfig struct {
 	Rows       int              // of the file
@@ -47,10 +50,10 @@ func (c WriterConfig) Validate() error {
 	bad := func(format string, args ...any) {
 		errs = append(errs, fmt.Errorf("shard writer: "+format, args...))
 	}
-	if c.Rows < 1 || c.Rows > 1<<20 {
-		bad("rows %d: want 1 to 1048576", c.Rows)
+	if c.Rows < 1 || c.Rows > schemas.MaxRows {
+		bad("rows %d: want 1 to %d", c.Rows, schemas.MaxRows)
 	}
-	if c.Bytes < 1 || c.Bytes > 16<<30 {
+	if c.Bytes < 1 || c.Bytes > maxFile {
 		bad("bytes %d: want 1 to 16 GiB", c.Bytes)
 	}
 	if c.BatchRows < 1 || c.BatchRows > 1<<16 {
@@ -197,7 +200,7 @@ func put(ctx context.Context, st Store, key string, f schemas.File, sp *spool) e
 func checkText(key string, texts ...string) error {
 	for _, s := range texts {
 		if !utf8.ValidString(s) {
-			return fmt.Errorf("%w: row %q: text that is not UTF-8: %q", schemas.ErrMalformed, key, s)
+			return fmt.Errorf("%w: row %q: text that is not UTF-8", schemas.ErrMalformed, key)
 		}
 	}
 	return nil

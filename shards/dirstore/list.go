@@ -24,7 +24,7 @@ func (s *Store) List(ctx context.Context, prefix, after string) iter.Seq2[shards
 		dir := path.Dir(prefix + "x") // the deepest folder that holds all of them
 		w := walk{s.root.FS(), prefix, after, yield}
 		if err := w.dir(ctx, dir); err != nil && !errors.Is(err, errStopped) {
-			yield(shards.Object{}, fmt.Errorf("list %s: %w", prefix, err))
+			yield(shards.Object{}, fmt.Errorf("list %s: %w", prefix, foreign(err)))
 		}
 	}
 }

@@ -14,7 +14,7 @@ type Attempt struct {
 	ID      schemas.AttemptID
 	Worker  string       // for people
 	Program string       // version
-	Writer  WriterConfig // its bounds are raised to the shard's rows
+	Writer  WriterConfig // the bounds of the file are the shard's rows, whatever these say
 }
 
 // NewAttempt draws an attempt.
@@ -32,7 +32,7 @@ func (a Attempt) WriteCaptions(ctx context.Context, st Store, job schemas.Captio
 		return schemas.File{}, fmt.Errorf("captions of shard %s: %d rows for %d samples", job.Shard.Short(), len(rows), job.File.Rows)
 	}
 	cfg := a.Writer
-	cfg.Rows = max(cfg.Rows, job.File.Rows)
+	cfg.Rows, cfg.Bytes = max(cfg.Rows, job.File.Rows), maxFile // the rows are what they are
 	w, err := NewCaptionWriter(cfg, map[string]string{
 		schemas.MetaDataset:    string(job.Dataset),
 		schemas.MetaShard:      string(job.Shard),
