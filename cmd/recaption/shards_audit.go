@@ -175,7 +175,7 @@ func (a *audit) revision(ctx context.Context, rev revision) error {
 		return err
 	}
 	a.rows = map[uint64]struct{}{}
-	cut := 0
+	cut, taken := 0, 0
 	for p, err := range partRecords(ctx, a.st, rev) {
 		if err != nil {
 			return err
@@ -193,13 +193,15 @@ func (a *audit) revision(ctx context.Context, rev revision) error {
 		if err != nil {
 			continue
 		}
+		taken += p.Rows()
 		for _, s := range p.Shards {
 			if err := a.shard(ctx, rev, p.key, s); err != nil {
 				return err
 			}
 		}
 	}
-	if err != nil || cut == d.Parts {
+	// Under a limit, the parts behind the one that reaches it are none of the run.
+	if err != nil || cut == d.Parts || d.Limit > 0 && taken >= d.Limit {
 		return nil
 	}
 	for e, run := range a.ended {

@@ -131,6 +131,8 @@ func TestAudit(t *testing.T) {
 		{"under way", func(r *rested) { r.uncaught, r.ended, r.dataset.Parts = 1, false, 2 }, nil},
 		{"ended without a receipt", func(r *rested) { r.uncaught = 1 }, []string{"has ended, but this receipt is not there"}},
 		{"ended without a part", func(r *rested) { r.dataset.Parts = 2 }, []string{"has ended, but 1 of 2 parts are cut"}},
+		{"ended at its limit", func(r *rested) { r.dataset.Parts, r.dataset.Limit = 3, 5 }, nil},
+		{"ended before its limit", func(r *rested) { r.dataset.Parts, r.dataset.Limit = 3, 6 }, []string{"has ended, but 1 of 3 parts are cut"}},
 		{"key twice", func(r *rested) { r.samples[1][0].Key, r.rows[1][0].Key = "a", "a" }, []string{`holds the key "a" twice`}},
 		{"another image", func(r *rested) {
 			r.samples[0][1].ImageSHA256 = schemas.Sum([]byte("other"))
