@@ -28,7 +28,7 @@ SIDE, CELL, SLOTS = 96, 16, 2
 CLASSES = (2, len(COLOURS), len(SHAPES), len(TEXTURES), len(SIZES))  # present, colour, shape, texture, size
 GROUND = tuple(map(len, GROUNDS))
 NOTHING = -100  # what cross entropy leaves out
-NAME_WEIGHT = 3.0
+ENDING_WEIGHT = 4.0
 OTHER_NAME, OTHER_ALT = 0.8, 0.08  # shares of samples that take another scene's name, another scene's alt-text
 TOKENIZER_SCENES = 20000
 
@@ -39,7 +39,7 @@ class Batch:
     ids: torch.Tensor  # [B,L]: prompt, caption, end; padded on the right
     keep: torch.Tensor  # flat positions in ids whose next token is scored
     targets: torch.Tensor  # those tokens
-    weight: torch.Tensor  # 1, or NAME_WEIGHT on the pieces of a name
+    weight: torch.Tensor  # 1, or ENDING_WEIGHT on the sentence of the name and on the end
     cells: torch.Tensor  # [B,36,SLOTS,5]
     ground: torch.Tensor  # [B,2]
 
@@ -52,7 +52,8 @@ class Scenes:
         self.pictures = np.load(f"{folder}/{split}.npy", mmap_mode="r")
         with open(f"{folder}/{split}.jsonl") as f:
             self.records = [json.loads(line) for line in f]
-        self.names = sorted({r["name"] for r in self.records if r["name"]})
+        self.named = [r for r in self.records if r["name"]]
+        self.names = sorted({r["name"] for r in self.named})
 
     def __len__(self):
         return len(self.records)
@@ -61,11 +62,12 @@ class Scenes:
         """(alt-text, caption, name), not always as the scene has them.
 
         Most names become another scene's: copying is to be learnt, not the names. Some alt-texts become
-        another picture's; a name in them belongs to a shape that this picture lacks, and is not carried.
+        another picture's, mostly with a name; it belongs to a shape that this picture lacks, and is not
+        carried.
         """
         alt, caption, name = record["alt"] or "", record["caption"], record["name"]
         if r.random() < OTHER_ALT:
-            other = r.choice(self.records)
+            other = r.choice(self.named if r.random() < 0.75 else self.records)
             if not other["named"] or all(SHAPES[o[4]] != other["named"] for o in record["objects"]):
                 return other["alt"] or "", record["plain"], ""
         if name and r.random() < OTHER_NAME:
@@ -77,15 +79,14 @@ class Scenes:
         rows, at, targets, weight = [], [], [], []
         texts = [self.texts(self.records[i], r) for i in indices]
         captions = self.tokenizer.encode_batch([" " + caption for _, caption, _ in texts])
-        for (alt, caption, name), c in zip(texts, captions):
+        for i, (alt, _, name), c in zip(indices, texts, captions):
             prompt = tokens.prompt(self.tokenizer, alt)
             row = prompt + c.ids + [tokens.EOS]
-            first = 1 + caption.rindex(name) if name else len(caption) + 1
-            last = first + len(name)
+            seen = 1 + len(self.records[i]["plain"])  # up to here the caption says what can be seen
             rows.append(row)
             at.append(range(len(prompt) - 1, len(row) - 1))
             targets += row[len(prompt) :]
-            weight += [NAME_WEIGHT if name and a < last and b > first else 1.0 for a, b in c.offsets] + [1.0]
+            weight += [ENDING_WEIGHT if name and end > seen else 1.0 for _, end in c.offsets] + [ENDING_WEIGHT]
         length = max(map(len, rows))
         ids = np.array([row + [tokens.PAD] * (length - len(row)) for row in rows])
         keep = np.concatenate([np.array(p) + j * length for j, p in enumerate(at)])

@@ -70,7 +70,7 @@ class Run:
         return min(1.0, (self.step + 1) / 60, left)
 
     def learn(self, parts):
-        """One step; returns the loss of the captions, of the names in them, and of the cells."""
+        """One step; returns the loss of the captions, of their endings, and of the cells."""
         self.compute.zero_grad(set_to_none=True)
         self.cells.zero_grad(set_to_none=True)
         losses = [self.backward(part, 1 / len(parts)) for part in parts]
@@ -80,12 +80,12 @@ class Run:
     def backward(self, batch, share):
         features = self.compute.vision(batch.pixels.bfloat16())
         cells = self.cells(features, batch.cells, batch.ground)
-        caption = name = torch.zeros(())
+        caption = ending = torch.zeros(())
         if self.step >= self.args.look:
             each = F.cross_entropy(self.compute(features, batch.ids, batch.keep).float(), batch.targets, reduction="none")
-            caption, name = (each * batch.weight).sum() / batch.weight.sum(), each.detach()[batch.weight > 1].mean().nan_to_num()
+            caption, ending = (each * batch.weight).sum() / batch.weight.sum(), each.detach()[batch.weight > 1].mean()
         ((caption + cells) * share).backward()
-        return caption.item(), name.item(), cells.item()
+        return caption.item(), ending.item(), cells.item()
 
     def update(self):
         for p, q in self.pairs:
@@ -129,10 +129,10 @@ def arguments():
     p = argparse.ArgumentParser(description=__doc__)
     p.add_argument("--data", required=True, help="folder written by data.py")
     p.add_argument("--out", required=True, help="folder of checkpoints and log; an existing checkpoint is continued")
-    p.add_argument("--steps", type=int, default=7200)
+    p.add_argument("--steps", type=int, default=9950)
     p.add_argument("--batch", type=int, default=64, help="pictures per step, over all ranks")
     p.add_argument("--look", type=int, default=250, help="leading steps that train the encoder alone")
-    p.add_argument("--fall", type=float, default=0.55, help="last share of the steps, over which the learning rate falls to 0")
+    p.add_argument("--fall", type=float, default=0.6, help="last share of the steps, over which the learning rate falls to 0")
     p.add_argument("--lr", type=float, default=1e-3, help="AdamW: embeddings, vectors")
     p.add_argument("--muon", type=float, default=0.02, help="Muon: hidden matrices")
     p.add_argument("--seed", type=int, default=0)
@@ -163,7 +163,7 @@ def main():
         mean = [0.98 * m + 0.02 * x if m and x else m or x for m, x in zip(mean or losses, losses)]
         if run.step % 50 == 0:
             speed = (run.step - first) * args.batch / (time.time() - start)
-            line = dict(step=run.step, seconds=round(time.time() - start), caption=round(mean[0], 4), name=round(mean[1], 4), cells=round(mean[2], 4), pictures_per_second=round(speed, 1), rate=round(run.rate(), 3))
+            line = dict(step=run.step, seconds=round(time.time() - start), caption=round(mean[0], 4), ending=round(mean[1], 4), cells=round(mean[2], 4), pictures_per_second=round(speed, 1), rate=round(run.rate(), 3))
             print(json.dumps(line), flush=True)
             with open(f"{args.out}/log.jsonl", "a") as f:
                 f.write(json.dumps(line) + "\n")
