@@ -120,11 +120,11 @@ def files(c: model.Config):
 
 
 def checksums(out):
-    """SHA256SUMS of what makes the model: all files but those that tell of it. In the form of sha256sum."""
+    """SHA256SUMS of what makes the model: all files but those that tell of it or of its use. In the form of sha256sum."""
     names = sorted(os.path.relpath(os.path.join(d, f), out) for d, _, fs in os.walk(out) for f in fs)
     with open(f"{out}/SHA256SUMS", "w") as f:
         for n in names:
-            if n not in ("SHA256SUMS", "README.md", "evaluation.json"):
+            if n not in ("SHA256SUMS", "README.md", "evaluation.json", "recipe.yaml"):
                 f.write(f"{hashlib.sha256(open(f'{out}/{n}', 'rb').read()).hexdigest()}  {n}\n")
 
 
