@@ -179,6 +179,7 @@ type hand struct {
 	conn  *jetstream.Conn
 	mute  bool                              // it announces nothing
 	first func(job schemas.CaptionJob) bool // whether it does a job; nil: all. Others it hands back
+	lose  func(job schemas.CaptionJob) bool // whether it takes a job off the queue without doing it; nil: none
 
 	mu   sync.Mutex // guards done
 	done map[schemas.ShardID]int
@@ -216,7 +217,10 @@ func (s *site) work(pool schemas.Pool, change ...func(*hand)) *hand {
 
 func (h *hand) do(ctx context.Context, d *jetstream.Delivery[schemas.CaptionJob]) error {
 	if h.first != nil && !h.first(d.Job) {
-		return d.Release(ctx, 0)
+		return d.Release(ctx, 20*time.Millisecond)
+	}
+	if h.lose != nil && h.lose(d.Job) {
+		return d.Reject(ctx, "lost")
 	}
 	r, err := shards.ReadReceipt(ctx, h.s.rest, shards.ReceiptKey(d.Job.Recipe, d.Job.Shard, 0))
 	if errors.Is(err, shards.ErrNotFound) {

@@ -369,7 +369,7 @@ func TestLeftoversOfAnotherRun(t *testing.T) {
 	s, src, old := newSite(t), parts(9), parts(3, 3)
 	run := s.launch(src, spec())
 	other := s.launch(old, spec(func(s *Spec) { s.Dataset = "bees" }))
-	c := s.coordinator(s.rest)
+	c := s.coordinator(s.rest, func(c *Config) { c.Lease.MaxDeliver = 1 << 20 })
 	must(t, c.Ensure(t.Context(), run.Pool))
 	for i := range 2 {
 		must(t, s.conn.Cuts().Publish(t.Context(), schemas.CutJob{Dataset: "bees", Revision: other.Dataset.Revision, Part: schemas.PartID(fmt.Sprintf("%08d-part", i))}))
@@ -384,17 +384,10 @@ func TestLeftoversOfAnotherRun(t *testing.T) {
 		})
 		must(t, q.Publish(t.Context(), j))
 	}
-	mine := map[schemas.ShardID]int{}
+	taken := map[schemas.ShardID]int{}
 	s.work(run.Pool, func(h *hand) {
-		h.first = func(j schemas.CaptionJob) bool {
-			if j.Dataset != run.Dataset.Dataset {
-				return false
-			}
-			if mine[j.Shard]++; mine[j.Shard] == 1 { // lost, with its message
-				must(t, s.deleteStreams(t.Context()))
-			}
-			return mine[j.Shard] > 1
-		}
+		h.first = func(j schemas.CaptionJob) bool { return j.Dataset == run.Dataset.Dataset }
+		h.lose = func(j schemas.CaptionJob) bool { taken[j.Shard]++; return taken[j.Shard] == 1 }
 	})
 	p, err := c.Run(within(t), run, src)
 	must(t, err)

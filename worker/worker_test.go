@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime"
 	"sync"
 	"testing"
 	"time"
@@ -341,6 +342,9 @@ func TestSamplesInFlightAreBounded(t *testing.T) {
 		mu.Unlock()
 		select {
 		case <-met:
+			for range 100 { // others get their chance to come too
+				runtime.Gosched()
+			}
 			return nil
 		case <-ctx.Done():
 			return ctx.Err()
