@@ -52,7 +52,9 @@ type part struct {
 	next    int                     // jobs of the shards before it were published
 }
 
-// newFollower makes streams and consumers, and lists the source's parts.
+// newFollower makes streams and consumers, and lists the source's parts. They
+// must be those that the run was launched on: otherwise the error is
+// [source.ErrChanged].
 func (c *Coordinator) newFollower(ctx context.Context, run Run, src source.Source) (*follower, error) {
 	jobs, err := c.conn.Jobs(run.Pool)
 	if err != nil {
@@ -66,10 +68,14 @@ func (c *Coordinator) newFollower(ctx context.Context, run Run, src source.Sourc
 	if err := f.Ensure(ctx, run.Pool); err != nil {
 		return nil, err
 	}
-	for p, err := range src.Parts(ctx) {
-		if err != nil {
-			return nil, fmt.Errorf("list source %s: %w", run.Dataset.Source, err)
-		}
+	revision, parts, err := revise(ctx, src, run.Dataset)
+	if err != nil {
+		return nil, fmt.Errorf("list source %s: %w", run.Dataset.Source, err)
+	}
+	if revision != run.Dataset.Revision {
+		return nil, fmt.Errorf("source %s: %w, while the run was launched; run again", run.Dataset.Source, source.ErrChanged)
+	}
+	for _, p := range parts {
 		f.parts = append(f.parts, &part{Part: p})
 		f.byID[p.ID] = f.parts[len(f.parts)-1]
 	}

@@ -39,10 +39,16 @@ type Run struct {
 // the gate and the run's first record. All of it follows from spec and source,
 // so launching again gives the same run, and writes nothing new.
 func Launch(ctx context.Context, st shards.Store, src source.Source, spec Spec) (Run, error) {
-	revision, parts, err := revise(ctx, src, spec)
+	dataset := schemas.Dataset{
+		Kind: "dataset", Version: 1,
+		Dataset: spec.Dataset, Source: spec.Source, Format: string(src.Format()),
+		Limit: spec.Limit, Cut: spec.Cut, Schema: schemas.SamplesSchema,
+	}
+	revision, parts, err := revise(ctx, src, dataset)
 	if err != nil {
 		return Run{}, fmt.Errorf("list source %s: %w", spec.Source, err)
 	}
+	dataset.Revision, dataset.Parts = revision, len(parts)
 	recipe, recipeID, err := spec.Recipe.Encode()
 	if err != nil {
 		return Run{}, err
@@ -52,13 +58,8 @@ func Launch(ctx context.Context, st shards.Store, src source.Source, spec Spec) 
 		return Run{}, err
 	}
 	run := Run{
-		ID: schemas.NewRunID(spec.Dataset, revision, recipeID, gateID),
-		Dataset: schemas.Dataset{
-			Kind: "dataset", Version: 1,
-			Dataset: spec.Dataset, Revision: revision, Source: spec.Source, Format: string(src.Format()),
-			Parts: parts, Limit: spec.Limit, Cut: spec.Cut, Schema: schemas.SamplesSchema,
-		},
-		Recipe: recipeID, Gate: gateID, Pool: spec.Pool,
+		ID:      schemas.NewRunID(spec.Dataset, revision, recipeID, gateID),
+		Dataset: dataset, Recipe: recipeID, Gate: gateID, Pool: spec.Pool,
 		prompts: spec.Recipe.Prompts, gate: spec.Gate,
 	}
 	description, err := run.Dataset.Encode()
@@ -101,20 +102,21 @@ func (r Run) record(state schemas.RunState) schemas.RunRecord {
 	}
 }
 
-// revise names the revision: the digest of the source's parts and the settings
-// of the cut. An unchanged source cut in the same way is the same revision.
-func revise(ctx context.Context, src source.Source, spec Spec) (schemas.RevisionID, int, error) {
+// revise lists the source's parts and names their revision: the digest of the
+// parts and the settings of the cut. An unchanged source cut in the same way is
+// the same revision.
+func revise(ctx context.Context, src source.Source, d schemas.Dataset) (schemas.RevisionID, []source.Part, error) {
 	lines := []string{
-		string(spec.Dataset), string(src.Format()), schemas.SamplesSchema,
-		fmt.Sprint(spec.Limit), fmt.Sprint(spec.Cut.Rows), fmt.Sprint(spec.Cut.Bytes),
+		string(d.Dataset), d.Format, d.Schema,
+		fmt.Sprint(d.Limit), fmt.Sprint(d.Cut.Rows), fmt.Sprint(d.Cut.Bytes),
 	}
-	parts := 0
+	var parts []source.Part
 	for part, err := range src.Parts(ctx) {
 		if err != nil {
-			return "", 0, err
+			return "", nil, err
 		}
 		lines = append(lines, part.Line())
-		parts++
+		parts = append(parts, part)
 	}
 	return schemas.NewRevisionID(lines...), parts, nil
 }
