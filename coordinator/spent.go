@@ -11,24 +11,30 @@ import (
 
 // commitSpent deals with the jobs whose deliveries are used up: their rows are
 // committed as failed, with the reason, and then they leave the queue. So a
-// shard that no worker survives ends as rows with a status too.
+// shard that no worker survives ends as rows with a status too. Jobs that need
+// a newer program are queued anew, for one: passing them on used up their
+// deliveries. A job of another run that can't be dealt with is left to that
+// run's coordinator.
 func (f *follower) commitSpent(ctx context.Context) error {
 	for s, err := range f.jobs.Spent(ctx) {
 		if err != nil {
 			return err
 		}
-		if errors.Is(s.Err, schemas.ErrVersion) {
-			if err := s.Requeue(ctx); err != nil {
-				return err
-			}
-			continue
-		}
 		if s.Err == nil {
-			if err := f.fail(ctx, s.Job); err != nil {
-				return err
+			s.Err = f.fail(ctx, s.Job)
+			if s.Err != nil && !errors.Is(s.Err, schemas.ErrVersion) {
+				if s.Job.Run == f.run.ID || passing(s.Err) || ctx.Err() != nil {
+					return s.Err
+				}
+				f.log.Warn("a job of another run is left in the queue", "job", s.Job.ID, "run", s.Job.Run, "err", s.Err)
+				continue
 			}
 		}
-		if err := s.Remove(ctx); err != nil {
+		settle := s.Remove
+		if errors.Is(s.Err, schemas.ErrVersion) {
+			settle = s.Requeue
+		}
+		if err := settle(ctx); err != nil {
 			return err
 		}
 	}
@@ -36,11 +42,15 @@ func (f *follower) commitSpent(ctx context.Context) error {
 }
 
 // fail commits a job's rows as failed, unless it was done after all, and
-// announces the receipt.
+// announces the receipt. It returns [schemas.ErrVersion] for a job whose recipe,
+// gate or receipt is for a newer program.
 func (f *follower) fail(ctx context.Context, job schemas.CaptionJob) error {
 	attempt := shards.NewAttempt(f.cfg.Name, f.cfg.Program, f.cfg.Spool)
 	receipt, err := shards.ReadReceipt(ctx, f.store, shards.ReceiptKey(job.Recipe, job.Shard, job.Generation))
 	if errors.Is(err, shards.ErrNotFound) {
+		if err := f.known(ctx, job); err != nil {
+			return err
+		}
 		f.log.Warn("every attempt at a job ended without a result; its rows are committed as failed", "job", job.ID, "shard", job.Shard.Short())
 		receipt, err = attempt.CommitFailed(ctx, f.store, job, schemas.ReasonDeliveries)
 	}
@@ -48,6 +58,19 @@ func (f *follower) fail(ctx context.Context, job schemas.CaptionJob) error {
 		return err
 	}
 	return f.conn.Announce(ctx, receipt.Ready())
+}
+
+// known checks that recipe and gate of a job, where they are there, are of
+// versions that this program knows.
+func (f *follower) known(ctx context.Context, job schemas.CaptionJob) error {
+	_, recipeErr := shards.ReadRecipe(ctx, f.store, job.Recipe)
+	_, gateErr := shards.ReadGate(ctx, f.store, job.Gate)
+	for _, err := range []error{recipeErr, gateErr} {
+		if errors.Is(err, schemas.ErrVersion) || passing(err) {
+			return err
+		}
+	}
+	return nil
 }
 
 // recount gives a receipt with the counts that the run's gate leads to, where
