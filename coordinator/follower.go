@@ -27,7 +27,8 @@ type follower struct {
 	// Of pursue alone.
 	asked    map[schemas.PartID]bool // cuts published since the last tick
 	ticks    int
-	troubles int // since the store and the streams were last looked through
+	troubles int                // since the store and the streams were last looked through
+	record   schemas.PartRecord // of the part whose jobs are being published; none at first
 
 	mu         sync.Mutex // guards what follows
 	progress   Progress

@@ -87,25 +87,32 @@ func (f *follower) uncut(n int) []schemas.PartID {
 }
 
 // publishPart queues a job for each pending shard of a part, from where it
-// ended before. It reports false when the queue is full before all are in it.
+// ended before. It reports false when the queue is full before all are in it,
+// or has too little room to begin: it is filled a quarter of the window at a
+// time, or as soon as less than a quarter is queued.
 func (f *follower) publishPart(ctx context.Context, p *part) (all bool, err error) {
 	d := f.run.Dataset
+	f.mu.Lock()
+	from, queued := p.next, f.queued
+	f.mu.Unlock()
+	quarter := max(1, f.cfg.Window/4)
+	if f.cfg.Window-queued < quarter {
+		return false, nil
+	}
 	depth, err := f.jobs.Depth(ctx)
 	if err != nil {
 		return false, err
 	}
 	room := f.cfg.Window - depth.Waiting - depth.InHand
-	if room <= 0 || f.full() {
+	if room <= 0 || room < quarter && queued >= quarter {
 		return false, nil
 	}
-	record, err := shards.ReadPart(ctx, f.store, shards.PartKey(d.Dataset, d.Revision, p.ID))
-	if err != nil {
-		return false, err
+	if f.record.Part != p.ID {
+		if f.record, err = shards.ReadPart(ctx, f.store, shards.PartKey(d.Dataset, d.Revision, p.ID)); err != nil {
+			return false, err
+		}
 	}
-	f.mu.Lock()
-	from := p.next
-	f.mu.Unlock()
-	for i, s := range record.Shards {
+	for i, s := range f.record.Shards {
 		if i < from {
 			continue
 		}

@@ -1,0 +1,39 @@
+package coordinator
+
+import (
+	"context"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"recaption/shards"
+)
+
+// counting counts the part records that are read.
+type counting struct {
+	shards.Store
+	parts atomic.Int64
+}
+
+func (c *counting) Get(ctx context.Context, key string, limit int64) ([]byte, error) {
+	if strings.Contains(key, "/parts/") {
+		c.parts.Add(1)
+	}
+	return c.Store.Get(ctx, key, limit)
+}
+
+// However often the window has room again, the record of a part is read once
+// while its jobs are published.
+func TestPartRecordIsReadOnce(t *testing.T) {
+	t.Parallel()
+	s, src := newSite(t), parts(90)
+	run := s.launch(src, spec())
+	s.work(run.Pool)
+	st := &counting{Store: s.rest}
+	p, err := s.coordinator(st, func(c *Config) { c.Window = 8 }).Run(within(t), run, src)
+	must(t, err)
+	s.wantAll(run, p, src.want(0))
+	if n := st.parts.Load(); n != 2 { // once by the cutter, which looks whether the part is cut
+		t.Errorf("the record of one part was read %d times, want 2", n)
+	}
+}
