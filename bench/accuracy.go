@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"path/filepath"
+	"strings"
 
 	"recaption/internal/scenes"
 	"recaption/schemas"
@@ -19,32 +20,35 @@ const perSplit = 1000
 type figure struct {
 	what  string
 	split scenes.Split
-	of    func(scenes.Score) scenes.Tally
+	of    func(score) scenes.Tally
 	least float64
 }
 
 var figures = []figure{
-	{"object set exact", scenes.Test, func(s scenes.Score) scenes.Tally { return s.Objects }, .97},
-	{"attribute binding: colour and shape", scenes.Test, func(s scenes.Score) scenes.Tally { return s.Bindings }, .99},
-	{"all four attributes", scenes.Test, func(s scenes.Score) scenes.Tally { return s.Full }, 0},
-	{"relations", scenes.Test, func(s scenes.Score) scenes.Tally { return s.Relations }, .95},
-	{"count", scenes.Test, func(s scenes.Score) scenes.Tally { return s.Count }, 0},
-	{"background", scenes.Test, func(s scenes.Score) scenes.Tally { return s.Background }, 0},
-	{"name carried over, exact", scenes.Test, func(s scenes.Score) scenes.Tally { return s.Name }, .90},
-	{"no name invented", scenes.Test, func(s scenes.Score) scenes.Tally { return s.NoName }, 1},
-	{"every sentence readable", scenes.Test, func(s scenes.Score) scenes.Tally { return s.Readable }, 0},
-	{"colour-shape pairs never trained", scenes.HeldPairs, func(s scenes.Score) scenes.Tally { return s.HeldPairs }, .90},
-	{"names never trained, carried over, exact", scenes.HeldNames, func(s scenes.Score) scenes.Tally { return s.Name }, 0},
-	{"wrong colour of the alt-text corrected", scenes.WrongColour, func(s scenes.Score) scenes.Tally { return s.Pairs }, .97},
-	{"object set exact, no alt-text", scenes.NoAlt, func(s scenes.Score) scenes.Tally { return s.Objects }, 0},
-	{"no name invented, no alt-text", scenes.NoAlt, func(s scenes.Score) scenes.Tally { return s.NoName }, 1},
-	{"object set exact, another picture's alt-text", scenes.OtherAlt, func(s scenes.Score) scenes.Tally { return s.Objects }, 0},
+	{"object set exact", scenes.Test, func(s score) scenes.Tally { return s.Objects }, .97},
+	{"attribute binding: colour and shape", scenes.Test, func(s score) scenes.Tally { return s.Bindings }, .99},
+	{"all four attributes", scenes.Test, func(s score) scenes.Tally { return s.Full }, 0},
+	{"relations", scenes.Test, func(s score) scenes.Tally { return s.Relations }, .95},
+	{"count", scenes.Test, func(s score) scenes.Tally { return s.Count }, 0},
+	{"background", scenes.Test, func(s score) scenes.Tally { return s.Background }, 0},
+	{"name carried over, exact", scenes.Test, func(s score) scenes.Tally { return s.Name }, .90},
+	{"no name invented: none that the alt-text does not hold", scenes.Test, func(s score) scenes.Tally { return s.notInvented }, 1},
+	{"name of a thing that is not in the picture left out", scenes.Test, func(s score) scenes.Tally { return s.leftOut }, 0},
+	{"every sentence readable", scenes.Test, func(s score) scenes.Tally { return s.Readable }, 0},
+	{"colour-shape pairs never trained", scenes.HeldPairs, func(s score) scenes.Tally { return s.HeldPairs }, .90},
+	{"names never trained, carried over, exact", scenes.HeldNames, func(s score) scenes.Tally { return s.Name }, 0},
+	{"wrong colour of the alt-text corrected", scenes.WrongColour, func(s score) scenes.Tally { return s.Pairs }, .97},
+	{"object set exact, no alt-text", scenes.NoAlt, func(s score) scenes.Tally { return s.Objects }, 0},
+	{"no name invented, no alt-text", scenes.NoAlt, func(s score) scenes.Tally { return s.notInvented }, 1},
+	{"object set exact, another picture's alt-text", scenes.OtherAlt, func(s score) scenes.Tally { return s.Objects }, 0},
+	{"no name invented, another picture's alt-text", scenes.OtherAlt, func(s score) scenes.Tally { return s.notInvented }, 0},
+	{"another picture's name left out", scenes.OtherAlt, func(s score) scenes.Tally { return s.leftOut }, 0},
 }
 
 // accuracy captions scenes of every split with the program, and compares what
 // the captions say with what was drawn.
 func accuracy(ctx context.Context, l *lab) (result, error) {
-	scores := map[scenes.Split]scenes.Score{}
+	scores := map[scenes.Split]score{}
 	for _, split := range []scenes.Split{scenes.Test, scenes.HeldPairs, scenes.HeldNames, scenes.WrongColour, scenes.NoAlt, scenes.OtherAlt} {
 		name := "accuracy-" + string(split)
 		src, err := l.scenes(ctx, name, "--count", fmt.Sprint(perSplit), "--seed", "7", "--split", string(split))
@@ -55,7 +59,7 @@ func accuracy(ctx context.Context, l *lab) (result, error) {
 		if _, err := l.recaption(ctx, src, out); err != nil {
 			return result{}, err
 		}
-		if scores[split], err = score(ctx, out); err != nil {
+		if scores[split], err = scoreRun(ctx, out); err != nil {
 			return result{}, err
 		}
 	}
@@ -79,23 +83,45 @@ func accuracy(ctx context.Context, l *lab) (result, error) {
 	}, nil
 }
 
-// score compares the captions that rest below a run's folder with the truth in
-// their samples' context.
-func score(ctx context.Context, out string) (scenes.Score, error) {
-	var sum scenes.Score
+// score is what the captions of one split came to.
+type score struct {
+	scenes.Score
+	notInvented scenes.Tally // the caption has no name, or one that the alt-text holds
+	leftOut     scenes.Tally // the alt-text's name is of a thing that is not in the picture, and the caption has none
+}
+
+// scoreRun compares the captions that rest below a run's folder with the truth
+// in their samples' context.
+func scoreRun(ctx context.Context, out string) (score, error) {
+	var sum score
 	err := eachRow(ctx, out, func(s schemas.Sample, c schemas.CaptionRow) error {
 		var page struct{ Truth scenes.Truth }
 		if err := json.Unmarshal(s.Context, &page); err != nil {
 			return fmt.Errorf("truth of %s: %w", s.Key, err)
 		}
-		text := ""
+		text, alt := "", ""
 		if n := len(c.Captions); n > 0 {
 			text = c.Captions[n-1].Text
 		}
-		sum.Add(scenes.Compare(page.Truth.Facts(), scenes.Parse(text)))
+		if s.AltText != nil {
+			alt = *s.AltText
+		}
+		read := scenes.Parse(text)
+		sum.Add(scenes.Compare(page.Truth.Facts(), read))
+		count(&sum.notInvented, read.Name == "" || strings.Contains(alt, read.Name))
+		if page.Truth.Name == "" && (page.Truth.AltKind == scenes.AltUnrelated || page.Truth.Split == scenes.OtherAlt) {
+			count(&sum.leftOut, read.Name == "")
+		}
 		return nil
 	})
 	return sum, err
+}
+
+func count(t *scenes.Tally, right bool) {
+	t.Asked++
+	if right {
+		t.Right++
+	}
 }
 
 // eachRow reads every sample of a run's folder with its caption row.

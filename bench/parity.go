@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"recaption/internal/scenes"
+	"recaption/schemas"
 	"recaption/worker/vlm"
 )
 
@@ -58,8 +59,14 @@ func parity(ctx context.Context, l *lab) (result, error) {
 					return err
 				}
 				c, err := e.Generate(ctx, p)
+				if err != nil {
+					return err
+				}
 				got[i] = c.TokenIDs
-				return err
+				if c.Finish == schemas.FinishStop { // PyTorch's don't have the stop token
+					got[i] = got[i][:len(got[i])-1]
+				}
+				return nil
 			})
 		}
 		if err := g.Wait(); err != nil {
