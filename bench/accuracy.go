@@ -42,7 +42,7 @@ var figures = []figure{
 	{"no name invented, no alt-text", scenes.NoAlt, func(s score) scenes.Tally { return s.notInvented }, 1},
 	{"object set exact, another picture's alt-text", scenes.OtherAlt, func(s score) scenes.Tally { return s.Objects }, 0},
 	{"no name invented, another picture's alt-text", scenes.OtherAlt, func(s score) scenes.Tally { return s.notInvented }, 0},
-	{"another picture's name left out", scenes.OtherAlt, func(s score) scenes.Tally { return s.leftOut }, 0},
+	{"no name carried, another picture's alt-text", scenes.OtherAlt, func(s score) scenes.Tally { return s.leftOut }, 0},
 }
 
 // accuracy captions scenes of every split with the program, and compares what
