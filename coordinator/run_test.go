@@ -357,7 +357,8 @@ func TestSpentJobs(t *testing.T) {
 	}
 	q, err := s.conn.Jobs(run.Pool)
 	must(t, err)
-	for range q.Spent(t.Context()) {
+	for _, err := range q.Spent(t.Context()) {
+		must(t, err)
 		t.Error("a spent job is left in the queue")
 	}
 }
@@ -457,6 +458,45 @@ func TestWindow(t *testing.T) {
 	s.wantAll(run, p, src.want(0))
 	if most > 3 || most < 2 {
 		t.Errorf("%d jobs queued at most, the window is 3", most)
+	}
+}
+
+// The server's count may lag behind what it took; ours does not.
+func TestWindowByOurOwnCount(t *testing.T) {
+	t.Parallel()
+	s, src := newSite(t), parts(30)
+	run := s.launch(src, spec())
+	f, err := s.coordinator(s.rest, func(c *Config) { c.Window = 3 }).newFollower(t.Context(), run, src)
+	must(t, err)
+	must(t, cutAll(t.Context(), f))
+	must(t, f.list(t.Context()))
+	f.queued = 2 // and the server says that it has none
+	_, err = f.publish(t.Context())
+	must(t, err)
+	d, err := f.jobs.Depth(t.Context())
+	must(t, err)
+	if got := d.Waiting + d.InHand; got > 1 {
+		t.Errorf("%d jobs more were queued, want 1", got)
+	}
+}
+
+// A receipt that is announced and listed at once counts once.
+func TestReceiptCountsOnce(t *testing.T) {
+	t.Parallel()
+	s, src := newSite(t), parts(3)
+	run := s.launch(src, spec())
+	s.work(run.Pool)
+	p, err := s.coordinator(s.rest).Run(within(t), run, src)
+	must(t, err)
+	f, err := s.coordinator(s.rest).newFollower(t.Context(), run, src)
+	must(t, err)
+	must(t, f.listParts(t.Context()))
+	for shard := range f.byShard {
+		must(t, f.takeReceipt(t.Context(), shard))
+		must(t, f.takeReceipt(t.Context(), shard))
+	}
+	if d := cmp.Diff(p, f.snapshot(), sortedFaults); d != "" || !f.finished() {
+		t.Errorf("finished %t; progress (-of the run +taken twice):\n%s", f.finished(), d)
 	}
 }
 
