@@ -87,7 +87,9 @@ func (l *lab) killedRun(ctx context.Context, src, out, settings string, after ti
 	for _, pid := range pids {
 		_ = syscall.Kill(pid, syscall.SIGKILL)
 	}
-	<-ended
+	if err := <-ended; err == nil {
+		fmt.Fprintln(os.Stderr, "the run was done at that very moment")
+	}
 	return nil
 }
 

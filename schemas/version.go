@@ -48,7 +48,7 @@ func decode(b []byte, kind string, version int, v any) error {
 		Version int    `json:"version"`
 	}
 	if err := json.Unmarshal(b, &head); err != nil {
-		return fmt.Errorf("%w: %s: %v", ErrMalformed, kind, err)
+		return fmt.Errorf("%w: %s: %w", ErrMalformed, kind, err)
 	}
 	if head.Kind != kind {
 		return fmt.Errorf("%w: want a %s, got kind %q", ErrMalformed, kind, head.Kind)
@@ -59,7 +59,7 @@ func decode(b []byte, kind string, version int, v any) error {
 	d := json.NewDecoder(bytes.NewReader(b))
 	d.DisallowUnknownFields()
 	if err := d.Decode(v); err != nil {
-		return fmt.Errorf("%w: %s: %v", ErrMalformed, kind, err)
+		return fmt.Errorf("%w: %s: %w", ErrMalformed, kind, err)
 	}
 	if _, err := d.Token(); err != io.EOF {
 		return fmt.Errorf("%w: %s: text after the record", ErrMalformed, kind)

@@ -137,7 +137,10 @@ func TestVerifyCreateOnly(t *testing.T) {
 		}
 	}
 	n := 0
-	for range mem.List(t.Context(), "", "") {
+	for _, err := range mem.List(t.Context(), "", "") {
+		if err != nil {
+			t.Fatal(err)
+		}
 		n++
 	}
 	if n != 1 { // the failed delete's

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"runtime"
 	"testing"
@@ -176,7 +175,7 @@ func FuzzUnverified(f *testing.F) {
 			t.Errorf("%d bytes made %d of memory", len(b), got)
 		}
 		if n > len(b) {
-			t.Error(fmt.Sprintf("%d rows of %d bytes", n, len(b)))
+			t.Errorf("%d rows of %d bytes", n, len(b))
 		}
 	})
 }

@@ -93,7 +93,8 @@ func CheckKey(key string) error {
 		}
 		for i := range len(seg) {
 			c := seg[i]
-			if !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '.' || c == '_' || c == '-') {
+			plain := c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '.' || c == '_' || c == '-'
+			if !plain {
 				return fmt.Errorf("%w: %q: character %q", ErrKey, key, c)
 			}
 		}

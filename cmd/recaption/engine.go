@@ -56,13 +56,13 @@ func withEngine(ctx context.Context, dir string, s settings, use func(context.Co
 	defer stop()
 	using, fail := context.WithCancelCause(ctx)
 	defer fail(nil)
-	ended := make(chan error, 1)
+	ended := make(chan struct{})
 	go func() {
+		defer close(ended)
 		err := e.Run(running)
 		if running.Err() == nil {
 			fail(err) // it can't go on: neither can they
 		}
-		ended <- err
 	}()
 	err = use(using, e)
 	engineDied := running.Err() == nil && using.Err() != nil && ctx.Err() == nil

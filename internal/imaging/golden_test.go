@@ -297,6 +297,6 @@ func Example() {
 	small := Resize(img, 8, 8, Bicubic)
 	tensor := make([]float32, 3*8*8)
 	NewNormalizer(1./255, [3]float32{.5, .5, .5}, [3]float32{.5, .5, .5}).CHW(tensor, small)
-	fmt.Println(img.Width, img.Height, len(tensor)) //nolint:forbidigo // an example prints
+	fmt.Println(img.Width, img.Height, len(tensor))
 	// Output: 13 19 192
 }

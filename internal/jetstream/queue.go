@@ -255,7 +255,7 @@ func (q *Queue[T]) Depth(ctx context.Context) (Depth, error) {
 
 // ended is the error of a call whose context has ended.
 func ended(ctx context.Context) error {
-	if cause := context.Cause(ctx); cause != ctx.Err() {
+	if cause := context.Cause(ctx); !errors.Is(cause, ctx.Err()) {
 		return fmt.Errorf("%w: %w", ctx.Err(), cause)
 	}
 	return ctx.Err()

@@ -62,8 +62,9 @@ func (s *Store) Put(ctx context.Context, key string, body io.ReadSeeker, size in
 // Create implements [shards.Store].
 func (s *Store) Create(ctx context.Context, key string, b []byte) error {
 	return s.write(ctx, "create", key, bytes.NewReader(b), int64(len(b)), func(temp, key string) error {
-		defer s.root.Remove(temp)
-		return s.root.Link(temp, key) // refused when there is a file of that name
+		err := s.root.Link(temp, key) // refused when there is a file of that name
+		_ = s.root.Remove(temp)       // what stays is hidden from listings
+		return err
 	})
 }
 

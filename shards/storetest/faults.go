@@ -102,10 +102,10 @@ func (f *Faults) strike(op Op, key string) *Fault {
 		if t.Op != op || !strings.Contains(key, t.Key) {
 			continue
 		}
-		switch {
-		case t.N == 0:
+		switch t.N {
+		case 0:
 			due = t
-		case t.N == 1:
+		case 1:
 			due = t
 			f.faults = append(f.faults[:i], f.faults[i+1:]...)
 			i--

@@ -90,7 +90,7 @@ func (s *scanner) message(end int64, k kind, depth int) error {
 	var op, domain string
 	for end < 0 || s.at < end {
 		key, err := binary.ReadUvarint(s)
-		if err == io.EOF && end < 0 {
+		if errors.Is(err, io.EOF) && end < 0 {
 			break
 		}
 		if err != nil {
@@ -165,7 +165,7 @@ func (s *scanner) discard(size uint64) error {
 }
 
 func (s *scanner) broken(err error) error {
-	if err == io.EOF {
+	if errors.Is(err, io.EOF) {
 		err = io.ErrUnexpectedEOF
 	}
 	return fmt.Errorf("%w: %w at byte %d", ErrNoModel, err, s.at)
