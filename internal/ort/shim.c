@@ -26,9 +26,28 @@ int rc_attach(const char *path) {
   return api == NULL ? 3 : 0;
 }
 
+// share_arena gives all sessions one arena of host memory, in the place of one
+// for each, and lets it grow by what is asked for, not by doubling: with shapes
+// that change at every step both keep a process's memory where it soon is.
+static OrtStatus *share_arena(void) {
+  static const char *const keys[] = {"max_mem", "arena_extend_strategy"};
+  static const size_t values[] = {0, 1}; // no bound, as requested
+  OrtArenaCfg *cfg;
+  OrtMemoryInfo *host;
+  TRY(api->CreateArenaCfgV2(keys, values, 2, &cfg));
+  OrtStatus *st = api->CreateMemoryInfo("Cpu", OrtArenaAllocator, 0, OrtMemTypeDefault, &host);
+  if (st == NULL) {
+    st = api->CreateAndRegisterAllocator(env, host, cfg);
+    api->ReleaseMemoryInfo(host);
+  }
+  api->ReleaseArenaCfg(cfg);
+  return st;
+}
+
 OrtStatus *rc_open_env(void) {
   // The environment is one per process; this takes a share in it.
   TRY(api->CreateEnv(ORT_LOGGING_LEVEL_FATAL, "recaption", &env));
+  TRY(share_arena());
   return api->GetAllocatorWithDefaultOptions(&plain);
 }
 
@@ -98,6 +117,7 @@ static OrtStatus *set_options(OrtSessionOptions *so, const rc_options *o) {
   // Patterns serve one shape only, and shapes change with every step here.
   TRY(api->DisableMemPattern(so));
   TRY(o->arena ? api->EnableCpuMemArena(so) : api->DisableCpuMemArena(so));
+  TRY(api->AddSessionConfigEntry(so, "session.use_env_allocators", o->arena ? "1" : "0"));
   // What fails is returned; the runtime need not print it too.
   TRY(api->SetSessionLogSeverityLevel(so, ORT_LOGGING_LEVEL_FATAL));
   TRY(api->AddSessionConfigEntry(so, "session.intra_op.allow_spinning", o->spin ? "1" : "0"));
