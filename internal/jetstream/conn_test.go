@@ -155,9 +155,10 @@ func TestConnectWaitsForTheServer(t *testing.T) {
 	if _, err := Connect(ctx, s.config(), logTo(t)); !errors.Is(err, ErrUnavailable) {
 		t.Errorf("no server: %v, want %v", err, ErrUnavailable)
 	}
+	cfg := s.config() // start makes another server under the same address
 	var wg sync.WaitGroup
 	wg.Go(func() {
-		c, err := Connect(t.Context(), s.config(), logTo(t))
+		c, err := Connect(t.Context(), cfg, logTo(t))
 		if err != nil {
 			t.Error(err)
 			return

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -62,24 +63,8 @@ func (c *Conn) EnsureStreams(ctx context.Context, l Layout) error {
 	if err := l.Validate(); err != nil {
 		return err
 	}
-	for _, s := range []jetstream.StreamConfig{
-		workQueue(cutStream, "recaption.cut.>", l),
-		workQueue(jobStream, "recaption.job.>", l),
-		{
-			Name: eventStream, Subjects: []string{"recaption.event.>"},
-			Retention: jetstream.LimitsPolicy, Discard: jetstream.DiscardOld,
-			MaxAge: l.EventsAge, MaxBytes: l.EventsBytes,
-			Duplicates: min(2*time.Minute, l.EventsAge),
-			Storage:    jetstream.FileStorage, Replicas: l.Replicas, AllowDirect: true,
-		},
-	} {
-		err := c.do(ctx, "ensure stream "+s.Name, func(ctx context.Context) error {
-			_, err := c.js.CreateOrUpdateStream(ctx, s)
-			if api := (*jetstream.APIError)(nil); errors.As(err, &api) && (api.ErrorCode == codeCreateFailed || api.ErrorCode == codeUpdateFailed) {
-				return fmt.Errorf("%w: %w", ErrNoStream, err)
-			}
-			return err
-		})
+	for _, s := range streams(l) {
+		err := c.do(ctx, "ensure stream "+s.Name, func(ctx context.Context) error { return c.ensureStream(ctx, s) })
 		if err != nil {
 			return err
 		}
@@ -95,6 +80,47 @@ func (c *Conn) EnsureStreams(ctx context.Context, l Layout) error {
 		})
 		return err
 	})
+}
+
+// streams are those of a layout, but for the bucket of heartbeats.
+func streams(l Layout) []jetstream.StreamConfig {
+	return []jetstream.StreamConfig{
+		workQueue(cutStream, "recaption.cut.>", l),
+		workQueue(jobStream, "recaption.job.>", l),
+		{
+			Name: eventStream, Subjects: []string{"recaption.event.>"},
+			Retention: jetstream.LimitsPolicy, Discard: jetstream.DiscardOld,
+			MaxAge: l.EventsAge, MaxBytes: l.EventsBytes,
+			Duplicates: min(2*time.Minute, l.EventsAge),
+			Storage:    jetstream.FileStorage, Replicas: l.Replicas, AllowDirect: true,
+		},
+	}
+}
+
+// ensureStream makes or changes a stream only where it must: a server that is
+// told to change a stream while somebody deletes it may keep one that answers
+// and stores nothing.
+func (c *Conn) ensureStream(ctx context.Context, want jetstream.StreamConfig) error {
+	s, err := c.js.Stream(ctx, want.Name)
+	if err == nil && sameStream(s.CachedInfo().Config, want) {
+		return nil
+	}
+	if err != nil && !errors.Is(err, jetstream.ErrStreamNotFound) {
+		return err
+	}
+	_, err = c.js.CreateOrUpdateStream(ctx, want)
+	if api := (*jetstream.APIError)(nil); errors.As(err, &api) && (api.ErrorCode == codeCreateFailed || api.ErrorCode == codeUpdateFailed) {
+		return fmt.Errorf("%w: %w", ErrNoStream, err)
+	}
+	return err
+}
+
+// sameStream compares what layouts set; the server fills in the rest.
+func sameStream(a, b jetstream.StreamConfig) bool {
+	return slices.Equal(a.Subjects, b.Subjects) && a.Retention == b.Retention && a.Discard == b.Discard &&
+		a.DiscardNewPerSubject == b.DiscardNewPerSubject && max(a.MaxMsgsPerSubject, 0) == max(b.MaxMsgsPerSubject, 0) &&
+		a.MaxAge == b.MaxAge && max(a.MaxBytes, 0) == max(b.MaxBytes, 0) && (b.Duplicates == 0 || a.Duplicates == b.Duplicates) &&
+		a.Storage == b.Storage && a.Replicas == b.Replicas && a.AllowDirect == b.AllowDirect
 }
 
 // workQueue holds one message on a subject and refuses a second one.
