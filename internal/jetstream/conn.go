@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -46,6 +47,8 @@ type Conn struct {
 	js     jetstream.JetStream
 	log    *slog.Logger
 	closed chan struct{} // by the client library, when the connection is gone
+
+	ensured atomic.Bool // the streams were there once
 
 	mu sync.Mutex    // guards up
 	up chan struct{} // closed, and replaced, at each (re)connect

@@ -55,6 +55,10 @@ const (
 	codeUpdateFailed = 10069
 )
 
+// deletedRest is how long a stream that was deleted rests before it is made
+// anew, as a number of tries: 200 to 400 ms.
+const deletedRest = 3
+
 // EnsureStreams makes what isn't there and brings the rest to l. Coordinators
 // call it at their start and when they meet [ErrNoStream]; any number of them
 // may. What streams hold is kept. It returns [ErrNoStream] where the server could
@@ -69,7 +73,7 @@ func (c *Conn) EnsureStreams(ctx context.Context, l Layout) error {
 			return err
 		}
 	}
-	return c.do(ctx, "ensure bucket "+workersBucket, func(ctx context.Context) error {
+	err := c.do(ctx, "ensure bucket "+workersBucket, func(ctx context.Context) error {
 		_, err := c.js.CreateOrUpdateKeyValue(ctx, jetstream.KeyValueConfig{
 			Bucket: workersBucket,
 			// With more history the server would keep values for longer than
@@ -80,6 +84,10 @@ func (c *Conn) EnsureStreams(ctx context.Context, l Layout) error {
 		})
 		return err
 	})
+	if err == nil {
+		c.ensured.Store(true)
+	}
+	return err
 }
 
 // streams are those of a layout, but for the bucket of heartbeats.
@@ -107,6 +115,13 @@ func (c *Conn) ensureStream(ctx context.Context, want jetstream.StreamConfig) er
 	}
 	if err != nil && !errors.Is(err, jetstream.ErrStreamNotFound) {
 		return err
+	}
+	if err != nil && c.ensured.Load() {
+		// It was there, and somebody deletes it. The server forgets a stream
+		// before it removes its folder, and would remove a new one's.
+		if err := c.rest(ctx, deletedRest); err != nil {
+			return err
+		}
 	}
 	_, err = c.js.CreateOrUpdateStream(ctx, want)
 	if api := (*jetstream.APIError)(nil); errors.As(err, &api) && (api.ErrorCode == codeCreateFailed || api.ErrorCode == codeUpdateFailed) {
