@@ -30,8 +30,8 @@ runtime: build ## Fetch ONNX Runtime into the cache folder, verified by sha256
 
 .PHONY: demo
 demo: runtime ## Recaption COUNT drawn scenes with the bundled captioner, into ./demo
-	$(BIN) scenes --out demo/scenes --count $(COUNT) --seed 1 --format webdataset
-	$(BIN) run --source demo/scenes --model bundled --out demo
+	[ -d demo/scenes-$(COUNT) ] || { rm -rf demo/drawing && $(BIN) scenes --out demo/drawing --count $(COUNT) --seed 1 --format webdataset && mv demo/drawing demo/scenes-$(COUNT); }
+	$(BIN) run --source demo/scenes-$(COUNT) --model bundled --out demo
 
 .PHONY: test
 test: runtime ## Pass the tests

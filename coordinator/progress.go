@@ -8,40 +8,40 @@ import (
 
 // Progress is a fold over part records and receipts: what a run has come to.
 type Progress struct {
-	Parts       int                          `json:"parts"`                  // of the source, or those within the limit once they are cut
-	PartsCut    int                          `json:"parts_cut"`              // with a record
-	PartsUnread int                          `json:"parts_unread,omitempty"` // given up for this time
-	Samples     int                          `json:"samples"`                // rows of the parts cut
-	Shards      int                          `json:"shards"`
-	ShardsDone  int                          `json:"shards_done"` // with a receipt
-	Rows        int                          `json:"rows"`        // of the shards done
-	Statuses    map[schemas.RowStatus]int    `json:"statuses"`    // of those rows
-	Reasons     map[schemas.Reason]int       `json:"reasons"`
-	Captions    int                          `json:"captions"` // written, further tries included
-	Accepted    int                          `json:"accepted"` // rows with a caption that the gate accepts
-	Flags       map[schemas.Flag]int         `json:"flags"`
-	Tokens      int64                        `json:"tokens"`
-	Seconds     map[string]float64           `json:"seconds"` // by stage, summed over goroutines
-	Faults      []schemas.Fault              `json:"faults"`  // what the parts lost, by reason
-	Repeated    *schemas.Repeated            `json:"repeated,omitempty"`
-	Sources     map[schemas.SampleStatus]int `json:"sample_statuses"` // as cut
+	Parts          int                          `json:"parts"`                  // of the source, or those within the limit once they are cut
+	PartsCut       int                          `json:"parts_cut"`              // with a record
+	PartsUnread    int                          `json:"parts_unread,omitempty"` // given up for this time
+	Samples        int                          `json:"samples"`                // rows of the parts cut
+	Shards         int                          `json:"shards"`
+	ShardsDone     int                          `json:"shards_done"` // with a receipt
+	Rows           int                          `json:"rows"`        // of the shards done
+	Statuses       map[schemas.RowStatus]int    `json:"statuses"`    // of those rows
+	Reasons        map[schemas.Reason]int       `json:"reasons"`
+	Captions       int                          `json:"captions"` // written, further tries included
+	Accepted       int                          `json:"accepted"` // rows with a caption that the gate accepts
+	Flags          map[schemas.Flag]int         `json:"flags"`
+	Tokens         int64                        `json:"tokens"`
+	Seconds        map[string]float64           `json:"seconds"` // by stage, summed over goroutines
+	Faults         []schemas.Fault              `json:"faults"`  // what the parts lost, by reason
+	Repeated       *schemas.Repeated            `json:"repeated,omitempty"`
+	SampleStatuses map[schemas.SampleStatus]int `json:"sample_statuses"` // as cut
 }
 
 func newProgress() Progress {
 	return Progress{
-		Statuses: map[schemas.RowStatus]int{},
-		Reasons:  map[schemas.Reason]int{},
-		Flags:    map[schemas.Flag]int{},
-		Seconds:  map[string]float64{},
-		Sources:  map[schemas.SampleStatus]int{},
-		Faults:   []schemas.Fault{},
+		Statuses:       map[schemas.RowStatus]int{},
+		Reasons:        map[schemas.Reason]int{},
+		Flags:          map[schemas.Flag]int{},
+		Seconds:        map[string]float64{},
+		SampleStatuses: map[schemas.SampleStatus]int{},
+		Faults:         []schemas.Fault{},
 	}
 }
 
 // clone is a copy that shares nothing with p.
 func (p Progress) clone() Progress {
 	p.Statuses, p.Reasons, p.Flags = maps.Clone(p.Statuses), maps.Clone(p.Reasons), maps.Clone(p.Flags)
-	p.Seconds, p.Sources = maps.Clone(p.Seconds), maps.Clone(p.Sources)
+	p.Seconds, p.SampleStatuses = maps.Clone(p.Seconds), maps.Clone(p.SampleStatuses)
 	p.Faults = append([]schemas.Fault{}, p.Faults...)
 	return p
 }
@@ -52,7 +52,7 @@ func (p *Progress) addPart(r schemas.PartRecord) {
 	for _, s := range r.Shards {
 		p.Shards++
 		p.Samples += s.File.Rows
-		addAll(p.Sources, s.Statuses)
+		addAll(p.SampleStatuses, s.Statuses)
 	}
 	for _, f := range r.Faults {
 		p.addFault(f)

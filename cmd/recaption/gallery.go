@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"html/template"
-	"os"
 	"slices"
 
 	"github.com/dustin/go-humanize"
@@ -57,7 +56,7 @@ func writeGallery(ctx context.Context, path string, st shards.Store, run coordin
 	if err != nil {
 		return fmt.Errorf("gallery: %w", err)
 	}
-	return replaceWith(path, func(w *bufio.Writer) error {
+	return replaceFile(path, func(w *bufio.Writer) error {
 		return galleryTemplate.Execute(w, gallery{sum, humanize.Comma(int64(sum.Samples)), figures(sum), samples})
 	})
 }
@@ -168,26 +167,4 @@ func (s gallerySample) None() string {
 		why += ": " + string(s.Reason)
 	}
 	return why
-}
-
-// replaceWith writes a file under another name first, and leaves none of that
-// name when write fails.
-func replaceWith(path string, write func(*bufio.Writer) error) error {
-	next := path + ".next"
-	f, err := os.Create(next)
-	if err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
-	}
-	w := bufio.NewWriter(f)
-	err = write(w)
-	if err == nil {
-		err = w.Flush()
-	}
-	if err = errors.Join(err, f.Close()); err == nil {
-		err = os.Rename(next, path)
-	}
-	if err != nil {
-		return fmt.Errorf("write %s: %w", path, errors.Join(err, os.Remove(next)))
-	}
-	return nil
 }

@@ -52,14 +52,14 @@ type natsSettings struct {
 
 type engineSettings struct {
 	Device    string `mapstructure:"device"`
-	Threads   int    `mapstructure:"threads"` // of one operator; 0: one for each core
+	Threads   int    `mapstructure:"threads"` // of a batch under way; 0: the cores shared among those
 	BatchSize int    `mapstructure:"batch_size"`
 }
 
 type workerSettings struct {
 	Pool    string        `mapstructure:"pool"`
 	Slots   int           `mapstructure:"slots"`   // jobs in hand
-	Samples int           `mapstructure:"samples"` // in flight over all slots; 0: four batches
+	Samples int           `mapstructure:"samples"` // in flight over all slots; 0: what keeps the engine busy
 	Lease   time.Duration `mapstructure:"lease"`
 	Drain   time.Duration `mapstructure:"drain"`
 }
