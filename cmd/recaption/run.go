@@ -148,6 +148,7 @@ func (o runOptions) follow(ctx context.Context, b *backends, s settings, where p
 	shown := newView(os.Stderr, log)
 	defer shown.done()
 	cfg := coordinator.DefaultConfig()
+	cfg.Name = processName()
 	cfg.Cutters, cfg.Spool, cfg.Program, cfg.Source, cfg.Shown = s.Cut.Parts, where.spool(), programVersion(), sourceConfig(s), shown.show
 	cfg.Lease.AckWait = s.Worker.Lease
 	co, err := coordinator.New(b.store, b.conn, cfg, log)
@@ -162,6 +163,7 @@ func (o runOptions) follow(ctx context.Context, b *backends, s settings, where p
 		return coordinator.Progress{}, err
 	}
 	wcfg := worker.DefaultConfig()
+	wcfg.Name = processName()
 	wcfg.Slots, wcfg.Samples, wcfg.Drain, wcfg.Spool, wcfg.Program = s.Worker.Slots, s.Worker.Samples, s.Worker.Drain, where.spool(), programVersion()
 	w, err := worker.New(b.store, queue, b.conn, e, wcfg, log)
 	if err != nil {
@@ -200,6 +202,16 @@ func (o runOptions) follow(ctx context.Context, b *backends, s settings, where p
 		err = fmt.Errorf("stopped at %d of %d rows; run the same command again to go on: %w", progress.Rows, progress.Samples, context.Canceled)
 	}
 	return progress, err
+}
+
+// processName tells this process from all others that use the same servers.
+func processName() string {
+	host, err := os.Hostname()
+	if err != nil {
+		host = ""
+	}
+	host = strings.Trim(unnameable.ReplaceAllString(strings.ToLower(host), "-"), "-_")
+	return fmt.Sprintf("%s-%d", cmp.Or(host[:min(len(host), 50)], "host"), os.Getpid())
 }
 
 // finish writes and prints what came of the run.

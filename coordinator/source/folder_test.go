@@ -61,6 +61,8 @@ func TestFolder(t *testing.T) {
 		{"links", []string{"real/a.png", img, "b.png", "-> real/a.png", "c.png", "-> /etc/hostname", "d.png", "-> gone", "loop", "-> .", "metadata.jsonl", jsonl("b.png", "c.png")},
 			[]string{rowOf("b.png", "ok"), `c.png#metadata.jsonl:2 unusable unsafe_name {"file_name":"c.png"}`, "real/a.png ok not_in_metadata"}, []string{"link 3"}},
 		{"a name that is not printable", []string{"a\nb.png", img}, []string{"a%0Ab.png ok"}, []string{"escaped_name 1"}},
+		{"names that look alike when escaped", []string{"a\nb.png", img, "a%0Ab.png", img, "a%0Ab.png%#", "", "a%0A\nb.png", img, "a%250A%0Ab.png", img},
+			[]string{"a%0Ab.png%# ok", "a%250A%0Ab.png%# ok", "a%0Ab.png ok", "a%250A%0Ab.png ok"}, []string{"escaped_name 2", "ignored_extension 1"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			rows, faults := readSource(t, open(t, layOut(t, c.files...)))

@@ -77,7 +77,7 @@ func (r *folderReader) sample(e entry) (schemas.Sample, error) {
 		return schemas.Sample{}, err
 	}
 	var d draft
-	d.Key = printable(e.path)
+	d.Key = r.key(e.path)
 	if d.Key != e.path {
 		r.report.notice(schemas.ReasonEscapedName, "%s", d.Key)
 	}
@@ -112,6 +112,25 @@ func (r *folderReader) sample(e entry) (schemas.Sample, error) {
 		}
 	}
 	return d.finish(r.report), nil
+}
+
+// key is the path, made printable where it is not. Of two escaped paths no two
+// are equal, since each '%' in them begins an escape; where one is the name of
+// another file as it stands, "%#" behind it, which is no escape, tells them apart.
+func (r *folderReader) key(name string) string {
+	k := printable(name)
+	if k == name {
+		return k
+	}
+	for r.has(k) {
+		k += "%#"
+	}
+	return k
+}
+
+func (r *folderReader) has(name string) bool {
+	_, ok := slices.BinarySearchFunc(r.entries, name, func(e entry, name string) int { return strings.Compare(e.path, name) })
+	return ok
 }
 
 // governed tells whether a metadata file lies beside or above the path.

@@ -72,8 +72,8 @@ func unsafeName(name string) bool {
 }
 
 // printable is s in UTF-8 without control characters: each byte that is not of
-// a printable character is written as %XX. A name that is printable stays as
-// it is.
+// a printable character is written as %XX, and so is then each '%'. A name that
+// is printable stays as it is.
 func printable(s string) string {
 	plain := func(c rune, n int) bool {
 		return (c != utf8.RuneError || n > 1) && !unicode.IsControl(c)
@@ -90,10 +90,10 @@ func printable(s string) string {
 		return s
 	}
 	var b strings.Builder
-	b.WriteString(s[:i])
+	b.WriteString(strings.ReplaceAll(s[:i], "%", "%25"))
 	for i < len(s) {
 		c, n := utf8.DecodeRuneInString(s[i:])
-		if plain(c, n) {
+		if plain(c, n) && c != '%' {
 			b.WriteString(s[i : i+n])
 		} else {
 			for _, x := range []byte(s[i : i+n]) {

@@ -12,6 +12,10 @@ import (
 	"recaption/schemas"
 )
 
+// placeAge is how long the place of a reader that is gone is kept. One that
+// comes later gets a new place, and is told to list.
+const placeAge = time.Hour
+
 // eventLease is how long a reader may take over one event before it is
 // delivered again.
 const eventLease = 30 * time.Second
@@ -58,8 +62,9 @@ type Event struct {
 	held
 }
 
-// Subscribe gives the place of the reader name, which the server keeps between
-// two runs of a program, with what was announced meanwhile. Names follow the rule of [schemas.ParsePool].
+// Subscribe gives the place of the reader name, which the server keeps for an
+// hour after its reader is gone, with what is announced meanwhile. Each reader
+// has a name of its own, by the rule of [schemas.ParsePool].
 func (c *Conn) Subscribe(ctx context.Context, name string, f Follow) (*Events, error) {
 	if _, err := schemas.ParsePool(name); err != nil {
 		return nil, fmt.Errorf("subscribe to events: %w", err)
@@ -80,12 +85,13 @@ func (c *Conn) Subscribe(ctx context.Context, name string, f Follow) (*Events, e
 func (e *Events) open(ctx context.Context) error {
 	return e.c.do(ctx, "subscribe to events as "+e.name, func(ctx context.Context) error {
 		cons, err := e.c.js.CreateOrUpdateConsumer(ctx, eventStream, jetstream.ConsumerConfig{
-			Durable:       e.name,
-			FilterSubject: e.filter,
-			DeliverPolicy: jetstream.DeliverNewPolicy, // of a new place: what was before is listed
-			AckPolicy:     jetstream.AckExplicitPolicy,
-			AckWait:       eventLease,
-			MaxAckPending: 1024,
+			Durable:           e.name,
+			FilterSubject:     e.filter,
+			DeliverPolicy:     jetstream.DeliverNewPolicy, // of a new place: what was before is listed
+			AckPolicy:         jetstream.AckExplicitPolicy,
+			AckWait:           eventLease,
+			MaxAckPending:     1024,
+			InactiveThreshold: placeAge,
 		})
 		if err != nil {
 			return err

@@ -16,8 +16,8 @@ type Workers struct{ c *Conn }
 // Workers asks the server nothing.
 func (c *Conn) Workers() Workers { return Workers{c} }
 
-// Heartbeat is a value at the moment it was seen.
-type Heartbeat struct {
+// Presence is what one worker said last.
+type Presence struct {
 	Name  string
 	Value []byte    // nil: it is gone, by its own word or by its time to live
 	At    time.Time // when the server stored it
@@ -40,8 +40,8 @@ func (w Workers) Delete(ctx context.Context, name string) error {
 }
 
 // List gives the values that count now, in no order.
-func (w Workers) List(ctx context.Context) ([]Heartbeat, error) {
-	var all []Heartbeat
+func (w Workers) List(ctx context.Context) ([]Presence, error) {
+	var all []Presence
 	err := w.with(ctx, "list workers", func(ctx context.Context, kv jetstream.KeyValue) error {
 		all = nil
 		watch, err := kv.WatchAll(ctx, jetstream.IgnoreDeletes())
@@ -60,7 +60,7 @@ func (w Workers) List(ctx context.Context) ([]Heartbeat, error) {
 				if e == nil { // that was all
 					return nil
 				}
-				all = append(all, heartbeat(e))
+				all = append(all, presence(e))
 			}
 		}
 	})
@@ -70,8 +70,8 @@ func (w Workers) List(ctx context.Context) ([]Heartbeat, error) {
 // Watch gives what is there and then every change, until ctx ends, which ends
 // it with ctx.Err(). A value that expires comes with a nil Value, up to half a
 // time to live late.
-func (w Workers) Watch(ctx context.Context) iter.Seq2[Heartbeat, error] {
-	return func(yield func(Heartbeat, error) bool) {
+func (w Workers) Watch(ctx context.Context) iter.Seq2[Presence, error] {
+	return func(yield func(Presence, error) bool) {
 		var watch jetstream.KeyWatcher
 		err := w.with(ctx, "watch workers", func(c context.Context, kv jetstream.KeyValue) error {
 			var err error
@@ -79,21 +79,21 @@ func (w Workers) Watch(ctx context.Context) iter.Seq2[Heartbeat, error] {
 			return err
 		})
 		if err != nil {
-			yield(Heartbeat{}, err)
+			yield(Presence{}, err)
 			return
 		}
 		defer func() { _ = watch.Stop() }() // fails only with the connection
 		for {
 			select {
 			case <-ctx.Done():
-				yield(Heartbeat{}, ended(ctx))
+				yield(Presence{}, ended(ctx))
 				return
 			case e, ok := <-watch.Updates():
 				if !ok {
-					yield(Heartbeat{}, fmt.Errorf("watch workers: %w", ErrClosed))
+					yield(Presence{}, fmt.Errorf("watch workers: %w", ErrClosed))
 					return
 				}
-				if e != nil && !yield(heartbeat(e), nil) {
+				if e != nil && !yield(presence(e), nil) {
 					return
 				}
 			}
@@ -101,12 +101,12 @@ func (w Workers) Watch(ctx context.Context) iter.Seq2[Heartbeat, error] {
 	}
 }
 
-func heartbeat(e jetstream.KeyValueEntry) Heartbeat {
-	h := Heartbeat{Name: e.Key(), At: e.Created()}
+func presence(e jetstream.KeyValueEntry) Presence {
+	p := Presence{Name: e.Key(), At: e.Created()}
 	if e.Operation() == jetstream.KeyValuePut {
-		h.Value = e.Value()
+		p.Value = e.Value()
 	}
-	return h
+	return p
 }
 
 func (w Workers) with(ctx context.Context, op string, f func(context.Context, jetstream.KeyValue) error) error {
