@@ -66,16 +66,59 @@ func (a Attempt) Receipt(job schemas.CaptionJob, file schemas.File) schemas.Rece
 // UnreadableKey is the key of a row whose sample can't be read any more.
 func UnreadableKey(row int) string { return fmt.Sprintf("unreadable/%d", row) }
 
-// CommitFailed commits a job that can't be done: every sample that is ok gets
-// a failed row with the reason, the others keep their own status. A sample
-// that can't be read gets [UnreadableKey]. When another attempt was first, it
-// returns that one's receipt and [ErrExists].
-func (a Attempt) CommitFailed(ctx context.Context, st Store, job schemas.CaptionJob, reason schemas.Reason) (schemas.Receipt, error) {
+// RowsBefore gives a row for each sample of the job's shard as it is before the
+// job: of the generation before where the job keeps some of it, and otherwise,
+// or where that is corrupt or gone, as if the sample could not be read.
+func RowsBefore(ctx context.Context, st Store, job schemas.CaptionJob) ([]schemas.CaptionRow, error) {
 	rows := make([]schemas.CaptionRow, job.File.Rows)
 	for i := range rows {
 		rows[i] = schemas.CaptionRow{Key: UnreadableKey(i), Status: schemas.RowFailed, Reason: schemas.ReasonShardCorrupt}
 	}
-	err := ReadableSamples(ctx, st, job, func(s NumberedSample) error {
+	if len(job.Rows) == 0 || job.Generation == 0 {
+		return rows, nil
+	}
+	err := keepRows(ctx, st, job, rows)
+	if errors.Is(err, ErrCorrupt) || errors.Is(err, ErrNotFound) {
+		return rows, nil
+	}
+	return rows, err
+}
+
+// keepRows puts the captions of the generation before the job's into rows.
+func keepRows(ctx context.Context, st Store, job schemas.CaptionJob, rows []schemas.CaptionRow) error {
+	last, err := ReadReceipt(ctx, st, ReceiptKey(job.Recipe, job.Shard, job.Generation-1))
+	if err != nil {
+		return err
+	}
+	r, err := Open(ctx, st, CaptionsKey(last.Recipe, last.Shard, last.Generation, last.Attempt), last.File)
+	if err != nil {
+		return err
+	}
+	for c, err := range r.Captions(ctx) {
+		if err != nil {
+			return err
+		}
+		if c.Row < len(rows) {
+			rows[c.Row] = c.CaptionRow
+		}
+	}
+	return nil
+}
+
+// CommitFailed commits a job that can't be done: every sample of it that is ok
+// gets a failed row with the reason, the others keep their own status, and rows
+// that the job does not select stay as they were. A sample that can't be read
+// gets [UnreadableKey]. When another attempt was first, it returns that one's
+// receipt and [ErrExists].
+func (a Attempt) CommitFailed(ctx context.Context, st Store, job schemas.CaptionJob, reason schemas.Reason) (schemas.Receipt, error) {
+	rows, err := RowsBefore(ctx, st, job)
+	if err != nil {
+		return schemas.Receipt{}, err
+	}
+	err = ReadableSamples(ctx, st, job, func(s NumberedSample) error {
+		if !job.Selects(s.Row) && rows[s.Row].Key == s.Key {
+			return nil
+		}
 		rows[s.Row] = schemas.CaptionRow{Key: s.Key, ImageSHA256: s.ImageSHA256, Status: schemas.RowStatus(s.Status), Reason: s.Reason}
 		if s.Status == schemas.SampleOK {
 			rows[s.Row].Status, rows[s.Row].Reason = schemas.RowFailed, reason

@@ -47,10 +47,18 @@ func TestCommitFailed(t *testing.T) {
 	if n, ok := receipt.Reasons[schemas.ReasonDeliveries], shard.Statuses[schemas.SampleOK]; n != ok || receipt.Statuses[schemas.RowFailed] != ok {
 		t.Errorf("%d rows failed for their deliveries; want the %d that were ok", n, ok)
 	}
+	// A retry of rows that fails as a whole keeps the others.
+	again := job
+	again.Generation, again.Rows = 1, []schemas.RowRange{{From: 0, To: 10}}
+	again = schemas.NewCaptionJob(again)
+	receipt, err = shards.NewAttempt("w", "v", t.TempDir()).CommitFailed(t.Context(), st, again, schemas.ReasonModel)
+	if n := receipt.Reasons[schemas.ReasonModel] + receipt.Reasons[schemas.ReasonDeliveries]; err != nil || n != shard.Statuses[schemas.SampleOK] || receipt.Reasons[schemas.ReasonModel] > 10 || receipt.Reasons[schemas.ReasonModel] == 0 {
+		t.Errorf("%v, %v; want the ten rows of the retry failed for the model, the others as they were", receipt.Reasons, err)
+	}
 	if err := st.Delete(t.Context(), key); err != nil {
 		t.Fatal(err)
 	}
-	job.Generation = 1
+	job.Generation = 2
 	job = schemas.NewCaptionJob(job)
 	receipt, err = shards.NewAttempt("w", "v", t.TempDir()).CommitFailed(t.Context(), st, job, schemas.ReasonDeliveries)
 	if err != nil || receipt.Reasons[schemas.ReasonShardCorrupt] != 70 {

@@ -2,7 +2,6 @@ package worker
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"golang.org/x/sync/errgroup"
@@ -22,9 +21,13 @@ type outcome struct {
 // over all its jobs. A sample that can't be read is a row too.
 func (w *Worker) captionRows(ctx context.Context, h *hand, c *captioner) ([]outcome, error) {
 	job := h.job
-	rows, err := w.before(ctx, job)
+	before, err := shards.RowsBefore(ctx, w.store, job)
 	if err != nil {
 		return nil, err
+	}
+	rows := make([]outcome, len(before))
+	for i := range rows {
+		rows[i].row = before[i]
 	}
 	g, gctx := errgroup.WithContext(ctx)
 	read := clock(&c.stages.read)
@@ -66,40 +69,4 @@ func (w *Worker) start(ctx context.Context, g *errgroup.Group, h *hand, c *capti
 		return err
 	})
 	return nil
-}
-
-// before gives the rows as they are before the job: of the generation before
-// where some are kept of it, and otherwise, or where that can't be read any
-// more, as if no sample could be read.
-func (w *Worker) before(ctx context.Context, job schemas.CaptionJob) ([]outcome, error) {
-	rows := make([]outcome, job.File.Rows)
-	for i := range rows {
-		rows[i].row = schemas.CaptionRow{Key: shards.UnreadableKey(i), Status: schemas.RowFailed, Reason: schemas.ReasonShardCorrupt}
-	}
-	if len(job.Rows) == 0 || job.Generation == 0 {
-		return rows, nil
-	}
-	last, err := shards.ReadReceipt(ctx, w.store, shards.ReceiptKey(job.Recipe, job.Shard, job.Generation-1))
-	if err != nil {
-		return nil, err
-	}
-	r, err := shards.Open(ctx, w.store, shards.CaptionsKey(last.Recipe, last.Shard, last.Generation, last.Attempt), last.File)
-	if errors.Is(err, shards.ErrCorrupt) {
-		return rows, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	for c, err := range r.Captions(ctx) {
-		if errors.Is(err, shards.ErrCorrupt) {
-			return rows, nil
-		}
-		if err != nil {
-			return nil, err
-		}
-		if c.Row < len(rows) {
-			rows[c.Row].row = c.CaptionRow
-		}
-	}
-	return rows, nil
 }
