@@ -8,7 +8,10 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"recaption/coordinator/cut"
 	"recaption/coordinator/source"
@@ -18,7 +21,10 @@ import (
 	"recaption/shards/s3store"
 )
 
-const cutScenes = 20000
+const (
+	cutScenes = 20000
+	cutters   = 2 // parts at once, as a coordinator cuts them
+)
 
 // cutting cuts scenes into the embedded gateway, and writes as many bytes to it
 // in objects of the shards' sizes: the most that a cut could reach.
@@ -65,7 +71,7 @@ func cutting(ctx context.Context, l *lab) (_ result, err error) {
 		})
 	}
 	return result{
-		about: fmt.Sprintf("%d scenes (PNG of about 8 KB, alt-text, JSON) from local tars into the embedded S3 gateway, one part after the other; then as many bytes written to the same gateway in objects of the same sizes.", cutScenes),
+		about: fmt.Sprintf("%d scenes (PNG of about 8 KB, alt-text, JSON) from local tars into the embedded S3 gateway, two parts at once; then as many bytes written to the same gateway in objects of the same sizes, two at once.", cutScenes),
 		table: t,
 	}, nil
 }
@@ -80,35 +86,45 @@ func cutAll(ctx context.Context, l *lab, st shards.Store, dir string, round int)
 	if err != nil {
 		return nil, 0, err
 	}
+	var mu sync.Mutex // guards sizes
 	var sizes []int64
 	began := time.Now()
+	g, gctx := errgroup.WithContext(ctx)
+	g.SetLimit(cutters)
 	for p, err := range src.Parts(ctx) {
 		if err != nil {
-			return nil, 0, err
+			return nil, 0, errors.Join(err, g.Wait())
 		}
-		record, err := c.Part(ctx, src, p, cut.All)
-		if err != nil {
-			return nil, 0, err
-		}
-		for _, s := range record.Shards {
-			sizes = append(sizes, s.File.Bytes)
-		}
+		g.Go(func() error {
+			record, err := c.Part(gctx, src, p, cut.All)
+			if err != nil {
+				return err
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			for _, s := range record.Shards {
+				sizes = append(sizes, s.File.Bytes)
+			}
+			return nil
+		})
 	}
-	return sizes, time.Since(began), nil
+	err = g.Wait()
+	return sizes, time.Since(began), err
 }
 
-// writeRaw puts objects of those sizes, one after the other.
+// writeRaw puts objects of those sizes, as many at once as parts are cut.
 func writeRaw(ctx context.Context, st shards.Store, sizes []int64, round int) (time.Duration, error) {
 	random := rand.NewChaCha8([32]byte{byte(round)})
 	body := make([]byte, 256<<20)
 	_, _ = random.Read(body) // never fails
 	began := time.Now()
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(cutters)
 	for i, n := range sizes {
-		if err := st.Put(ctx, fmt.Sprintf("raw/%d/%06d", round, i), bytes.NewReader(body[:n]), n); err != nil {
-			return 0, err
-		}
+		g.Go(func() error { return st.Put(ctx, fmt.Sprintf("raw/%d/%06d", round, i), bytes.NewReader(body[:n]), n) })
 	}
-	return time.Since(began), nil
+	err := g.Wait()
+	return time.Since(began), err
 }
 
 func folderSize(dir string) (int64, error) {

@@ -13,11 +13,13 @@ import (
 	"recaption/schemas"
 )
 
-// spool takes an Arrow IPC file as it is written, on disk, and digests it on
-// the way: as a whole, and in blocks. Its file has no name, so nothing is left
-// of it however the process ends.
+// spool takes an Arrow IPC file as it is written, in memory while it is small
+// and then on disk, and digests it on the way: as a whole, and in blocks. Its
+// file has no name, so nothing is left of it however the process ends.
 type spool struct {
-	file  *os.File
+	dir   string
+	mem   [][]byte // what was written, in chunks, while it is small
+	file  *os.File // nil while it is
 	buf   *bufio.Writer
 	whole hash.Hash
 
@@ -27,20 +29,68 @@ type spool struct {
 	from  int64     // where the block begins
 }
 
+const (
+	spoolMemory = 16 << 20 // kept in memory at most: a shard of a thousand small images stays there
+	spoolChunk  = 1 << 20
+)
+
+// newSpool makes a spool that goes to a folder when it grows.
 func newSpool(dir string) (*spool, error) {
-	f, err := os.CreateTemp(dir, "recaption-spool-*")
+	if dir == "" {
+		dir = os.TempDir()
+	}
+	if _, err := os.Stat(dir); err != nil {
+		return nil, fmt.Errorf("folder for spool files: %w", err)
+	}
+	return &spool{dir: dir, whole: sha256.New(), block: sha256.New()}, nil
+}
+
+// keep takes p into memory or onto the disk.
+func (s *spool) keep(p []byte) (int, error) {
+	if s.file == nil && s.pos+int64(len(p)) > spoolMemory {
+		if err := s.spill(); err != nil {
+			return 0, err
+		}
+	}
+	if s.file != nil {
+		return s.buf.Write(p)
+	}
+	n := len(p)
+	for len(p) > 0 {
+		last := len(s.mem) - 1
+		if last < 0 || len(s.mem[last]) == spoolChunk {
+			s.mem = append(s.mem, make([]byte, 0, spoolChunk))
+			continue
+		}
+		k := min(len(p), spoolChunk-len(s.mem[last]))
+		s.mem[last] = append(s.mem[last], p[:k]...)
+		p = p[k:]
+	}
+	return n, nil
+}
+
+// spill moves what was written to disk.
+func (s *spool) spill() error {
+	f, err := os.CreateTemp(s.dir, "recaption-spool-*")
 	if err != nil {
-		return nil, fmt.Errorf("make spool file: %w", err)
+		return fmt.Errorf("make spool file: %w", err)
 	}
 	if err := os.Remove(f.Name()); err != nil {
-		return nil, errors.Join(fmt.Errorf("make spool file: %w", err), f.Close())
+		return errors.Join(fmt.Errorf("make spool file: %w", err), f.Close())
 	}
-	return &spool{file: f, buf: bufio.NewWriterSize(f, 1<<18), whole: sha256.New(), block: sha256.New()}, nil
+	s.file, s.buf = f, bufio.NewWriterSize(f, 1<<18)
+	for _, c := range s.mem {
+		if _, err := s.buf.Write(c); err != nil {
+			return fmt.Errorf("write spool file: %w", err)
+		}
+	}
+	s.mem = nil
+	return nil
 }
 
 // Write implements [io.Writer].
 func (s *spool) Write(p []byte) (int, error) {
-	n, err := s.buf.Write(p)
+	n, err := s.keep(p)
 	p = p[:n]
 	_, _ = s.whole.Write(p) // a hash takes all
 	head := s.headOf(p)
@@ -86,11 +136,28 @@ func (s *spool) mark() schemas.Block {
 
 // body gives what was written, for reading. The spool owns it.
 func (s *spool) body() (io.ReadSeeker, error) {
-	if err := s.buf.Flush(); err != nil {
-		return nil, err
+	if s.file != nil {
+		if err := s.buf.Flush(); err != nil {
+			return nil, err
+		}
 	}
-	_, err := s.file.Seek(0, io.SeekStart)
-	return s.file, err
+	return io.NewSectionReader(s, 0, s.pos), nil
+}
+
+// ReadAt implements [io.ReaderAt], for what was written and flushed.
+func (s *spool) ReadAt(p []byte, at int64) (int, error) {
+	if s.file != nil {
+		return s.file.ReadAt(p, at)
+	}
+	n := 0
+	for n < len(p) && at < s.pos {
+		k := copy(p[n:], s.mem[at/spoolChunk][at%spoolChunk:])
+		n, at = n+k, at+int64(k)
+	}
+	if n < len(p) {
+		return n, io.EOF
+	}
+	return n, nil
 }
 
 func (s *spool) sum() schemas.Digest {
@@ -99,4 +166,9 @@ func (s *spool) sum() schemas.Digest {
 	return d
 }
 
-func (s *spool) close() error { return s.file.Close() }
+func (s *spool) close() error {
+	if s.file == nil {
+		return nil
+	}
+	return s.file.Close()
+}

@@ -29,7 +29,7 @@ type WriterConfig struct {
 	Bytes      int64            // of the file's rows; one row may exceed it alone
 	BatchRows  int              // of a record batch
 	BatchBytes int64            // of a record batch's rows; one row may exceed it alone
-	Dir        string           // for spool files; empty: the system's own
+	Dir        string           // for spool files of more than 16 MiB; empty: the system's own
 	Allocator  memory.Allocator // for the batch being built
 }
 
