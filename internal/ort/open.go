@@ -9,6 +9,7 @@ import "C"
 import (
 	"errors"
 	"fmt"
+	"os"
 	"sync"
 	"unsafe"
 
@@ -43,11 +44,26 @@ func Open(path string) error {
 		}
 		path = found
 	}
+	if err := quiet(); err != nil {
+		return err
+	}
 	if err := load(path); err != nil {
 		return fmt.Errorf("open onnx runtime %s: %w", path, err)
 	}
 	opened.path, opened.ok = path, true
 	return nil
+}
+
+// quiet keeps the runtime from reporting to its makers: from 1.29 on a loaded
+// library sends usage events on Linux too, from the moment its environment is
+// made, unless the process's environment says no. Who sets the variable
+// otherwise is heeded.
+func quiet() error {
+	const name = "ORT_DISABLE_TELEMETRY"
+	if _, ok := os.LookupEnv(name); ok {
+		return nil
+	}
+	return os.Setenv(name, "1") // with cgo that reaches the C library too
 }
 
 func load(path string) error {

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path"
 	"path/filepath"
 	"runtime"
 )
@@ -24,8 +25,9 @@ type archive struct {
 }
 
 // The packages that are trusted, by architecture: wheels of PyPI's onnxruntime,
-// and npm's onnxruntime-node, which has both architectures in one file. Each is
-// an official build of the same release; the builds differ in their bytes.
+// npm's onnxruntime-node, which has both architectures in one file, and the
+// archives of the runtime's own release page. Each is an official build of the
+// same release; the builds differ in their bytes.
 var (
 	wheels = map[string]archive{
 		"amd64": {
@@ -55,6 +57,20 @@ var (
 			library: "a27d21126db312aa8f02f3d5eaebe466e991f51f469882e6d0407d5a8b64afda",
 		},
 	}
+	releases = map[string]archive{
+		"amd64": {
+			name:    "onnxruntime-linux-x64-1.29.0.tgz",
+			sha256:  "c3fddc4f139a045b0c4902c57410f0694f1c2fdf9b6939fbe38b1aeae7cd14ba",
+			member:  "onnxruntime-linux-x64-1.29.0/lib/libonnxruntime.so.1.29.0",
+			library: "5715f06d8992ca8eeeddcce43df3a7d38f97d537052126f558e912cb312460ca",
+		},
+		"arm64": {
+			name:    "onnxruntime-linux-aarch64-1.29.0.tgz",
+			sha256:  "e1799098ebc054b370f6176a450f158720f297818c613e5dc99b92e2ec82346f",
+			member:  "onnxruntime-linux-aarch64-1.29.0/lib/libonnxruntime.so.1.29.0",
+			library: "a27d21126db312aa8f02f3d5eaebe466e991f51f469882e6d0407d5a8b64afda",
+		},
+	}
 )
 
 // maxArchive bounds what is downloaded and unpacked.
@@ -66,7 +82,7 @@ var ErrDigest = errors.New("sha256 does not match")
 // Fetch puts the library for this machine into the cache folder, unless it is
 // there, and returns its path. It asks pip and npm first, since they know the
 // machine's mirrors, proxies and certificates, then the public registries
-// themselves; the first whose file has the published sha256 wins. The library
+// themselves, and the runtime's release page; the first whose file has the published sha256 wins. The library
 // appears whole or not at all, so any number of processes may fetch at once. say
 // gets a line about each attempt.
 func Fetch(ctx context.Context, say func(string)) (string, error) {
@@ -78,12 +94,13 @@ func Fetch(ctx context.Context, say func(string)) (string, error) {
 	if !ok || runtime.GOOS != "linux" {
 		return "", fmt.Errorf("fetch onnx runtime %s: no build is known for %s/%s; set %s to a library", Version, runtime.GOOS, runtime.GOARCH, EnvLibrary)
 	}
-	node := nodes[runtime.GOARCH]
+	node, release := nodes[runtime.GOARCH], releases[runtime.GOARCH]
 	return fetch(ctx, path, []source{
 		{"pip", wheel, pipDownload},
 		{"npm", node, npmPack},
 		{"pypi.org", wheel, fromPyPI("https://pypi.org/simple/onnxruntime/")},
 		{"registry.npmjs.org", node, fromURL("https://registry.npmjs.org/onnxruntime-node/-/onnxruntime-node-" + Version + ".tgz")},
+		{"github.com", release, fromURL("https://github.com/microsoft/onnxruntime/releases/download/v" + Version + "/" + release.name)},
 	}, say)
 }
 
@@ -194,7 +211,7 @@ func (a archive) unpack(file, into string) error {
 		if err != nil {
 			return fmt.Errorf("unpack %s of %s: %w", a.member, a.name, err)
 		}
-		if h.Name == a.member {
+		if path.Clean(h.Name) == a.member {
 			return write(into, t)
 		}
 	}

@@ -52,7 +52,7 @@ func tarOf(t *testing.T, content []byte) ([]byte, archive) {
 	for _, m := range []struct {
 		name string
 		c    []byte
-	}{{"package/../../evil", []byte("x")}, {"package/lib.so", content}} {
+	}{{"package/../../evil", []byte("x")}, {"./package/lib.so", content}} {
 		if err := w.WriteHeader(&tar.Header{Name: m.name, Size: int64(len(m.c)), Mode: 0o644}); err != nil {
 			t.Fatal(err)
 		}
