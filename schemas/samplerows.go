@@ -10,12 +10,18 @@ import (
 )
 
 // SampleBuilder collects samples into record batches.
-type SampleBuilder struct{ b *array.RecordBuilder }
+type SampleBuilder struct {
+	b            *array.RecordBuilder
+	images, last int // bytes of images in this batch, and in the one before
+}
+
+// reserveMost bounds the memory set aside for a batch's images before they come.
+const reserveMost = 8 << 20
 
 // NewSampleBuilder makes a builder for schema, which [Samples] gave. Release
 // must be called.
 func NewSampleBuilder(mem memory.Allocator, schema *arrow.Schema) *SampleBuilder {
-	return &SampleBuilder{array.NewRecordBuilder(mem, schema)}
+	return &SampleBuilder{b: array.NewRecordBuilder(mem, schema)}
 }
 
 // Release frees what was not taken by NewRecord.
@@ -37,7 +43,12 @@ func (b *SampleBuilder) Append(s Sample) error {
 	if s.Image == nil {
 		r.Field(1).AppendNull()
 	} else {
-		r.Field(1).(*array.BinaryBuilder).Append(s.Image)
+		images := r.Field(1).(*array.BinaryBuilder)
+		if b.images == 0 { // growing to the usual size costs a copy at each doubling
+			images.ReserveData(min(b.last, reserveMost))
+		}
+		images.Append(s.Image)
+		b.images += len(s.Image)
 	}
 	appendDigest(r.Field(2).(*array.FixedSizeBinaryBuilder), s.ImageSHA256)
 	r.Field(3).(*array.StringBuilder).Append(s.MediaType)
@@ -60,7 +71,10 @@ func (b *SampleBuilder) Append(s Sample) error {
 
 // NewRecord gives the samples appended since the last call and starts anew.
 // The caller releases it.
-func (b *SampleBuilder) NewRecord() arrow.Record { return b.b.NewRecord() }
+func (b *SampleBuilder) NewRecord() arrow.Record {
+	b.last, b.images = b.images, 0
+	return b.b.NewRecord()
+}
 
 // SampleRows reads the samples of a record batch.
 type SampleRows struct {
