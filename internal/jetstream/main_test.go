@@ -136,14 +136,25 @@ func wantNone(t testing.TB, q *Queue[schemas.CaptionJob], d time.Duration) {
 	}
 }
 
+// wantDepth waits until the queue has the depth: a server counts what waits for
+// a consumer a moment after the message is on its disk.
 func wantDepth(t testing.TB, q *Queue[schemas.CaptionJob], want Depth) {
 	t.Helper()
-	got, err := q.Depth(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got != want {
-		t.Fatalf("depth %+v, want %+v", got, want)
+	deadline, tick := time.After(5*time.Second), time.NewTicker(5*time.Millisecond)
+	defer tick.Stop()
+	for {
+		got, err := q.Depth(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got == want {
+			return
+		}
+		select {
+		case <-deadline:
+			t.Fatalf("depth %+v, want %+v", got, want)
+		case <-tick.C:
+		}
 	}
 }
 

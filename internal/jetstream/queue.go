@@ -238,7 +238,8 @@ type Depth struct {
 	InHand  int // delivered, without a verdict yet, or resting after a release
 }
 
-// Depth asks the server.
+// Depth asks the server, which counts a job that waits a moment after Publish
+// has returned.
 func (q *Queue[T]) Depth(ctx context.Context) (Depth, error) {
 	var d Depth
 	err := q.c.do(ctx, "depth of queue "+q.consumer, func(ctx context.Context) error {
