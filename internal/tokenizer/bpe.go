@@ -15,6 +15,8 @@ type bpe struct {
 	ignoreMerges bool // a piece that is in the vocabulary is one token
 	bytes        bool // pieces are bytes, not yet in the byte-level alphabet
 	byteID       [256]int32
+	suffix       string     // of the last character of a piece, as the vocabulary writes it
+	lastID       [256]int32 // as byteID, with the suffix
 	cache        *cache
 }
 
@@ -26,9 +28,12 @@ type merge struct{ rank, id int32 }
 func (m *bpe) readBytes() {
 	m.bytes = true
 	for b := range m.byteID {
-		m.byteID[b] = -1
+		m.byteID[b], m.lastID[b] = -1, -1
 		if id, ok := m.vocab[charOfByte[b]]; ok {
 			m.byteID[b] = id
+		}
+		if id, ok := m.vocab[charOfByte[b]+m.suffix]; ok {
+			m.lastID[b] = id
 		}
 	}
 }
@@ -72,11 +77,18 @@ func (m *bpe) merge(piece string, w *merger) error {
 	unknown := false // the symbol before is an unknown one
 	for i := 0; i < len(piece); {
 		id, n := int32(-1), 1
-		if m.bytes {
+		switch {
+		case m.bytes && i+1 == len(piece):
+			id = m.lastID[piece[i]]
+		case m.bytes:
 			id = m.byteID[piece[i]]
-		} else {
+		default:
 			_, n = utf8.DecodeRuneInString(piece[i:])
-			if known, ok := m.vocab[piece[i:i+n]]; ok {
+			char := piece[i : i+n]
+			if i+n == len(piece) && m.suffix != "" {
+				char += m.suffix
+			}
+			if known, ok := m.vocab[char]; ok {
 				id = known
 			}
 		}

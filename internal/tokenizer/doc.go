@@ -5,13 +5,14 @@
 // What a file asks for passes through five parts, in this order:
 //
 //	added tokens    text that is a token as it stands (<image>, <|im_end|>)
-//	normalizer      the rest, rewritten (Unicode normal forms)
+//	normalizer      the rest, rewritten (Unicode normal form C, lower case)
 //	pre-tokenizer   the rest, cut into pieces
 //	model           each piece into ids (byte pair encoding)
 //	post-processor  ids that frame the whole (<s> ... </s>)
 //
 // and back through a decoder. Supported is the byte-level family: GPT-2, BART
-// and RoBERTa, the cl100k and Qwen expressions, SmolLM's digits. Whatever else
+// and RoBERTa, the cl100k and Qwen expressions, SmolLM's digits, and CLIP's
+// words that end in "</w>". Whatever else
 // a file asks for is refused at Load with an [UnsupportedError] that names the
 // field and its value; there is no fallback that comes close.
 //

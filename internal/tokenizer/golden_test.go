@@ -54,12 +54,18 @@ func eachGolden(t *testing.T, test func(t *testing.T, tok *Tokenizer, g golden))
 			})
 		}
 	}
-	if found < 14 {
-		t.Errorf("found %d golden files, want 14 or more", found)
+	if found < 16 {
+		t.Errorf("found %d golden files, want 16 or more", found)
 	}
 }
 
 func readGolden(t testing.TB, path string) (g golden) {
+	t.Helper()
+	readZipped(t, path, &g)
+	return g
+}
+
+func readZipped(t testing.TB, path string, v any) {
 	t.Helper()
 	f, err := os.Open(path)
 	if err != nil {
@@ -70,10 +76,9 @@ func readGolden(t testing.TB, path string) (g golden) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := json.NewDecoder(z).Decode(&g); err != nil {
+	if err := json.NewDecoder(z).Decode(v); err != nil {
 		t.Fatalf("%s: %v", path, err)
 	}
-	return g
 }
 
 func TestEncodeAsReference(t *testing.T) {
@@ -154,6 +159,24 @@ func TestDecodeAsReference(t *testing.T) {
 			}
 		}
 	})
+}
+
+func TestLowercaseAsReference(t *testing.T) {
+	want := map[string]string{}
+	readZipped(t, "testdata/lower.json.gz", &want)
+	for r := rune(0); r <= 0x10ffff; r++ {
+		if r >= 0xd800 && r < 0xe000 {
+			continue // no character
+		}
+		s := string(r)
+		low, ok := want[s]
+		if !ok {
+			low = s
+		}
+		if got := lowercase(s); got != low {
+			t.Errorf("%U: %q, want %q", r, got, low)
+		}
+	}
 }
 
 func TestClassesAsReference(t *testing.T) {

@@ -38,9 +38,6 @@ func readModel(raw json.RawMessage) (*bpe, error) {
 	if prefix != "" {
 		f.refuse("continuing_subword_prefix", prefix, `null, ""`)
 	}
-	if suffix != "" {
-		f.refuse("end_of_word_suffix", suffix, `null, ""`)
-	}
 	if dropout != 0 {
 		f.refuse("dropout", dropout, "null, 0: with dropout equal texts have differing ids")
 	}
@@ -53,6 +50,7 @@ func readModel(raw json.RawMessage) (*bpe, error) {
 	if unk != nil {
 		m.unk, m.hasUnk = *unk, true
 	}
+	m.suffix = suffix
 	var err error
 	if m.vocab, err = readVocab(vocab); err != nil {
 		return nil, err

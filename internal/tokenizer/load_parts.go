@@ -15,12 +15,33 @@ func readNormalizer(raw json.RawMessage, at string) ([]normalizer, error) {
 	switch kind {
 	case "NFC":
 		out = append(out, nfc)
+	case "Lowercase":
+		out = append(out, lowercase)
+	case "Replace":
+		out = append(out, readRewrite(f))
 	case "Sequence":
 		return readSequence(f, "normalizers", readNormalizer)
 	default:
-		f.refuse("type", kind, "null, NFC, Sequence")
+		f.refuse("type", kind, "null, NFC, Lowercase, Replace, Sequence")
 	}
 	return out, f.done()
+}
+
+// readRewrite reads the normalizer Replace.
+func readRewrite(f *fields) normalizer {
+	var (
+		what    map[string]string
+		content string
+	)
+	f.need("pattern", &what)
+	f.need("content", &content)
+	if literal := what["String"]; len(what) == 1 && literal != "" {
+		return func(s string) string { return strings.ReplaceAll(s, literal, content) }
+	}
+	if len(what) != 1 || what["Regex"] != `\s+` {
+		f.refuse("pattern", what, `{"String": ...}, {"Regex": "\\s+"}`)
+	}
+	return blanks(content)
 }
 
 // maxNested bounds sequences in sequences: each level reads its text again.
@@ -108,11 +129,12 @@ func readPattern(f *fields) splitter {
 	}
 	switch {
 	case regex != "" && literal == "":
-		if p.scan = scanners[regex]; p.scan == nil {
-			g.refuse("Regex", regex, "the expressions of GPT-2, cl100k and Qwen2, to the letter")
+		e := expressions[regex]
+		if p.scan = e.scan; p.scan == nil {
+			g.refuse("Regex", regex, "the expressions of GPT-2, cl100k, Qwen2 and CLIP, to the letter")
 			f.err = g.err
-		} else if p.behavior == isolated || p.behavior == removed && p.invert {
-			return pieces{p.scan} // it matches everywhere: nothing lies between
+		} else if p.behavior == removed && p.invert || p.behavior == isolated && e.everywhere {
+			return pieces{p.scan}
 		}
 	case literal != "" && regex == "":
 		p.scan = scanLiteral(literal)

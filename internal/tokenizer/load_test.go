@@ -45,7 +45,6 @@ func TestRefuses(t *testing.T) {
 		{"model list", "model", `[]`, "model: json", ""},
 		{"dropout", "model", `{"vocab":{},"merges":[],"dropout":0.1}`, "model.dropout: 0.1", "model.dropout"},
 		{"prefix", "model", `{"vocab":{},"merges":[],"continuing_subword_prefix":"##"}`, `model.continuing_subword_prefix: "##"`, "model.continuing_subword_prefix"},
-		{"suffix", "model", `{"vocab":{},"merges":[],"end_of_word_suffix":"</w>"}`, `model.end_of_word_suffix: "</w>"`, "model.end_of_word_suffix"},
 		{"byte fallback", "model", `{"vocab":{},"merges":[],"byte_fallback":true}`, "model.byte_fallback: true", "model.byte_fallback"},
 		{"model field", "model", `{"vocab":{},"merges":[],"temperature":2}`, "model.temperature: 2", "model.temperature"},
 		{"negative id", "model", `{"vocab":{"a":-1},"merges":[]}`, "model.vocab: json", ""},
@@ -56,7 +55,8 @@ func TestRefuses(t *testing.T) {
 		{"merge of three", "model", `{"vocab":{"a":1},"merges":["a a a"]}`, "is not two tokens", ""},
 		{"merges of both kinds", "model", `{"vocab":{"a":1},"merges":["a a",["a","a"]]}`, "neither all pairs nor all strings", ""},
 
-		{"normalizer", "normalizer", `{"type":"Lowercase"}`, `normalizer.type: "Lowercase"`, "normalizer.type"},
+		{"normalizer", "normalizer", `{"type":"NFKD"}`, `normalizer.type: "NFKD"`, "normalizer.type"},
+		{"rewriting expression", "normalizer", `{"type":"Replace","pattern":{"Regex":"a+"},"content":""}`, `normalizer.pattern: {"Regex":"a+"}`, "normalizer.pattern"},
 		{"nested normalizer", "normalizer", `{"type":"Sequence","normalizers":[{"type":"NFC"},{"type":"NFKC"}]}`, `normalizer.normalizers[1].type: "NFKC"`, "normalizer.normalizers[1].type"},
 		{"null in a sequence", "normalizer", `{"type":"Sequence","normalizers":[null]}`, "normalizer.normalizers[0]: is null", ""},
 		{"normalizer field", "normalizer", `{"type":"NFC","deep":true}`, "normalizer.deep: true", "normalizer.deep"},
@@ -156,7 +156,7 @@ func TestUnknownTokenThatIsUnknown(t *testing.T) {
 
 // FuzzLoad gives any bytes to Parse; what it accepts must work.
 func FuzzLoad(f *testing.F) {
-	for _, name := range []string{"gpt2_short", "added", "chars_removed", "llama3"} {
+	for _, name := range []string{"gpt2_short", "added", "chars_removed", "llama3", "clip_holes"} {
 		b, err := os.ReadFile("testdata/" + name + ".json")
 		if err != nil {
 			f.Fatal(err)

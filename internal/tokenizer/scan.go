@@ -13,14 +13,48 @@ const (
 	exprGPT2Short = `'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+`
 	exprCL100K    = `(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`
 	exprQwen2     = `(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`
+	exprCLIP      = `'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+`
+	// The same, with the tokens that frame a text.
+	exprCLIPFrame = `<\|startoftext\|>|<\|endoftext\|>|` + exprCLIP
 )
 
-// scanners by expression. Each matches at every place of a text.
-var scanners = map[string]scanner{
-	exprGPT2:      scanGPT2,
-	exprGPT2Short: scanGPT2,
-	exprCL100K:    func(s string) int { return scanCL100K(s, 3) },
-	exprQwen2:     func(s string) int { return scanCL100K(s, 1) },
+// expression is what is known of an expression: how to match it, and whether
+// it matches at every place of a text, so that nothing lies between matches.
+type expression struct {
+	scan       scanner
+	everywhere bool
+}
+
+var expressions = map[string]expression{
+	exprGPT2:      {scanGPT2, true},
+	exprGPT2Short: {scanGPT2, true},
+	exprCL100K:    {func(s string) int { return scanCL100K(s, 3) }, true},
+	exprQwen2:     {func(s string) int { return scanCL100K(s, 1) }, true},
+	exprCLIP:      {scanCLIP, false},
+	exprCLIPFrame: {scanCLIPFrame, false},
+}
+
+// scanCLIP keeps blanks out of every match.
+func scanCLIP(s string) int {
+	if n := contraction(s, false); n > 0 {
+		return n
+	}
+	switch c, n := classAt(s); c {
+	case letter, other:
+		return n + run(s[n:], c)
+	case number:
+		return n
+	}
+	return 0
+}
+
+func scanCLIPFrame(s string) int {
+	for _, token := range []string{"<|startoftext|>", "<|endoftext|>"} {
+		if strings.HasPrefix(s, token) {
+			return len(token)
+		}
+	}
+	return scanCLIP(s)
 }
 
 func scanGPT2(s string) int {

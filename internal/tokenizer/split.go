@@ -124,8 +124,8 @@ func joinBack(spans []span) []span {
 	return spans[at:]
 }
 
-// pieces is the common case, and allocates nothing: a scanner that matches
-// everywhere, every match a piece.
+// pieces is the common case, and allocates nothing: every match is a piece,
+// and what lies between them, if anything does, is left out.
 type pieces struct{ scan scanner }
 
 func (p pieces) split(dst []string, s string) []string { return cutAll(dst, s, p.scan) }
@@ -133,7 +133,11 @@ func (p pieces) split(dst []string, s string) []string { return cutAll(dst, s, p
 func cutAll(dst []string, s string, scan scanner) []string {
 	for s != "" {
 		n := scan(s)
-		dst = append(dst, s[:n])
+		if n > 0 {
+			dst = append(dst, s[:n])
+		} else {
+			_, n = utf8.DecodeRuneInString(s)
+		}
 		s = s[n:]
 	}
 	return dst

@@ -72,6 +72,31 @@ func (t *Tokenizer) EncodeSpecial(text string) ([]int32, error) {
 	return ids, nil
 }
 
+// EncodeWithin is EncodeSpecial with at most limit ids: where there are more, ids of
+// the text's end are left out, never those that frame it, and cut is true. It fails
+// if the frame alone is longer.
+func (t *Tokenizer) EncodeWithin(text string, limit int) (ids []int32, cut bool, err error) {
+	ids, err = t.Encode(text)
+	if err != nil {
+		return nil, false, err
+	}
+	var frame []int32
+	for _, p := range t.post {
+		frame = p.apply(frame)
+	}
+	room := limit - len(frame)
+	if room < 0 {
+		return nil, false, fmt.Errorf("encode text: %d ids frame every text, and the limit is %d", len(frame), limit)
+	}
+	if cut = len(ids) > room; cut {
+		ids = ids[:room]
+	}
+	for _, p := range t.post {
+		ids = p.apply(ids)
+	}
+	return ids, cut, nil
+}
+
 // work is what one Encode needs besides its result; it is kept for the next.
 type work struct {
 	outer, inner  []segment

@@ -2,6 +2,7 @@
 
     pip install tokenizers==0.22.2
     python gen.py                              # all files of this folder
+    python gen.py only NAME...                 # those of these names
     python gen.py FILE FOLDER/NAME N           # one tokenizer.json and its goldens, with N random texts
 
 NAME.json is a tokenizer.json, NAME.golden.json.gz what the reference makes of the
@@ -231,6 +232,55 @@ def added():
     return tok
 
 
+CLIP = r"'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"
+
+
+def clip(expr=CLIP):
+    """As in openai/clip-vit-base-patch32: the vocabulary has each byte alone and at a word's end."""
+    tok = Tokenizer(models.BPE(unk_token="<|endoftext|>", continuing_subword_prefix="", end_of_word_suffix="</w>", fuse_unk=False))
+    tok.normalizer = normalizers.Sequence([normalizers.NFC(), normalizers.Replace(Regex(r"\s+"), " "), normalizers.Lowercase()])
+    tok.pre_tokenizer = pre_tokenizers.Sequence([
+        pre_tokenizers.Split(Regex(expr), behavior="removed", invert=True), pre_tokenizers.ByteLevel(add_prefix_space=False)])
+    tok.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(vocab_size=900, show_progress=False, end_of_word_suffix="</w>", initial_alphabet=pre_tokenizers.ByteLevel.alphabet())
+    tok.train_from_iterator(SENTENCES.split("\n"), trainer)
+    model = json.loads(tok.to_str())["model"]
+    merges = [tuple(m) for m in model["merges"]]
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    words = alphabet + [c + "</w>" for c in alphabet] + ["".join(m) for m in merges] + ["<|startoftext|>", "<|endoftext|>"]
+    vocab = {w: i for i, w in enumerate(dict.fromkeys(words))}
+    tok.model = models.BPE(
+        vocab=vocab, merges=merges, unk_token="<|endoftext|>", continuing_subword_prefix="", end_of_word_suffix="</w>", fuse_unk=False)
+    tok.add_special_tokens([AddedToken("<|startoftext|>", normalized=True), AddedToken("<|endoftext|>", normalized=False)])
+    tok.post_processor = processors.RobertaProcessing(
+        ("<|endoftext|>", vocab["<|endoftext|>"]), ("<|startoftext|>", vocab["<|startoftext|>"]), trim_offsets=False, add_prefix_space=False)
+    return tok
+
+
+def clip_holes():
+    """A vocabulary that lacks characters, so that some become the unknown token."""
+    tok = clip(r"<\|startoftext\|>|<\|endoftext\|>|" + CLIP)
+    model = json.loads(tok.to_str())["model"]
+    gone = {"x", "y</w>", "!", "é</w>", "Ã", "Ð", "ł</w>"}
+    alphabet = set(pre_tokenizers.ByteLevel.alphabet())
+    known = (alphabet | {c + "</w>" for c in alphabet}) - gone
+    merges = []
+    for left, right in model["merges"]:
+        if left in known and right in known:
+            merges.append((left, right))
+            known.add(left + right)
+    words = [w for w in sorted(model["vocab"], key=model["vocab"].get) if w in known or w.startswith("<|")]
+    vocab = {w: i for i, w in enumerate(words)}
+    tok.model = models.BPE(
+        vocab=vocab, merges=merges, unk_token="<|endoftext|>", continuing_subword_prefix="", end_of_word_suffix="</w>", fuse_unk=False)
+    raw = json.loads(tok.to_str())
+    for t in raw["added_tokens"]:
+        t["id"] = vocab[t["content"]]
+    for side in ("cls", "sep"):
+        raw["post_processor"][side][1] = vocab[raw["post_processor"][side][0]]
+    return Tokenizer.from_str(json.dumps(raw))
+
+
 def chars(fuse, pre, decoder):
     """No bytes: characters the vocabulary doesn't know become <unk>."""
     tok = Tokenizer(models.BPE(unk_token="<unk>", fuse_unk=fuse))
@@ -248,7 +298,7 @@ def split(pattern, behavior, invert=False):
 
 ALL = {
     "gpt2": (gpt2, 60), "gpt2_short": (gpt2_short, 40), "qwen2": (qwen2, 60), "llama3": (llama3, 60), "smollm": (smollm, 60), "bart": (bart, 30),
-    "prefix": (prefix, 30), "added": (added, 120),
+    "prefix": (prefix, 30), "added": (added, 120), "clip": (clip, 120), "clip_holes": (clip_holes, 60),
     "chars_unk": (lambda: chars(False, split(" ", "merged_with_next"), None), 10),
     "chars_fuse": (lambda: chars(True, split(" ", "merged_with_previous"), decoders.Fuse()), 10),
     "chars_removed": (lambda: chars(True, split("a", "removed"), decoders.Sequence([decoders.Replace("e", "_e_"), decoders.Fuse()])), 10),
@@ -282,14 +332,24 @@ def write_classes():
     write(HERE / "classes.json", out)
 
 
+def write_lower():
+    """lower.json.gz: every code point that lower case changes, and into what."""
+    lower = normalizers.Lowercase()
+    points = [chr(c) for c in range(0x110000) if not 0xD800 <= c < 0xE000]
+    write(HERE / "lower.json.gz", {c: lower.normalize_str(c) for c in points if lower.normalize_str(c) != c})
+
+
 def main():
-    if len(sys.argv) > 1:
+    only = sys.argv[2:] if sys.argv[1:2] == ["only"] else list(ALL)
+    if len(sys.argv) > 1 and sys.argv[1] != "only":
         path, out, count = sys.argv[1:]
         out = pathlib.Path(out)
         write(out.with_suffix(".golden.json.gz"), goldens(plain(Tokenizer.from_file(path)), int(count)))
         out.with_suffix(".json").write_bytes(pathlib.Path(path).read_bytes())
         return
     for name, (make, count) in ALL.items():
+        if name not in only:
+            continue
         tok = make()
         path = HERE / (name + ".json")
         tok.save(str(path), pretty=False)
@@ -302,7 +362,9 @@ def main():
             del old["pre_tokenizer"]["use_regex"]
             write(path, old)
         write(HERE / (name + ".golden.json.gz"), goldens(plain(Tokenizer.from_file(str(path))), count))
-    write_classes()
+    if len(only) == len(ALL):
+        write_classes()
+    write_lower()
 
 
 def plain(tok):
