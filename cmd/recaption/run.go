@@ -56,7 +56,7 @@ captioned again after its receipt.`,
 		},
 	}
 	f := c.Flags()
-	f.StringVar(&o.source, "source", "", "folder or glob of tars, folder of images, or s3://bucket/prefix of tars")
+	f.StringVar(&o.source, "source", "", "folder or pattern (*, {0000..0099}) of tars, folder of images, or s3://bucket/prefix of tars")
 	f.StringVar(&o.dataset, "dataset", "", "name of the dataset (default: from the source)")
 	f.StringVar(&o.model, "model", "bundled", "model folder, or bundled")
 	f.StringVar(&o.recipe, "recipe", "", "recipe file (default: the model's own, or a plain one)")

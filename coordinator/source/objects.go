@@ -7,6 +7,7 @@ import (
 	"io"
 	"iter"
 	"path"
+	"slices"
 	"strings"
 
 	"recaption/shards"
@@ -17,7 +18,8 @@ type objectTars struct {
 	objects shards.Foreign
 	prefix  string // what is listed; locations are relative to its last slash
 	match   func(key string) bool
-	named   bool // by a glob or a key: what lies beside the tars is of no concern
+	named   bool     // by a pattern or a key: what lies beside the tars is of no concern
+	must    []string // keys that a pattern spells out: each must be there
 }
 
 // openObjects gives the tars that rest in a bucket.
@@ -35,15 +37,11 @@ func openObjects(ctx context.Context, where, rest string, cfg Config) (Source, e
 	}
 	t := objectTars{objects: objects, match: isTar}
 	switch {
-	case hasGlob(key):
-		if _, err := path.Match(key, ""); err != nil {
-			return nil, fmt.Errorf("%w: pattern %s: %w", ErrNoSource, where, err)
+	case isPattern(key):
+		if t.match, t.must, err = matcher(key); err != nil {
+			return nil, err
 		}
-		t.prefix, t.named = key[:strings.IndexAny(key, "*?[")], true
-		t.match = func(k string) bool {
-			ok, _ := path.Match(key, k)
-			return ok && isTar(k)
-		}
+		t.prefix, t.named = key[:strings.IndexAny(key, "*?[{")], true
 	case isTar(key):
 		t.prefix, t.named = key, true
 		t.match = func(k string) bool { return k == key }
@@ -54,6 +52,40 @@ func openObjects(ctx context.Context, where, rest string, cfg Config) (Source, e
 		return nil, err
 	}
 	return webDataset{t}, nil
+}
+
+// matcher tells the tars that a pattern names, and those that it spells out,
+// sorted.
+func matcher(pattern string) (match func(key string) bool, must []string, err error) {
+	names, err := braces(pattern)
+	if err != nil {
+		return nil, nil, err
+	}
+	var globs []string
+	for _, n := range names {
+		if !strings.ContainsAny(n, "*?[") {
+			must = append(must, n)
+			continue
+		}
+		if _, err := path.Match(n, ""); err != nil {
+			return nil, nil, fmt.Errorf("%w: pattern %s: %w", ErrNoSource, pattern, err)
+		}
+		globs = append(globs, n)
+	}
+	slices.Sort(must)
+	must = slices.Compact(must)
+	return func(key string) bool {
+		if !isTar(key) {
+			return false
+		}
+		if _, ok := slices.BinarySearch(must, key); ok {
+			return true
+		}
+		return slices.ContainsFunc(globs, func(g string) bool {
+			ok, _ := path.Match(g, key) // a pattern that is well formed
+			return ok
+		})
+	}, must, nil
 }
 
 // look makes sure that there is a tar, and says what there is instead.
@@ -85,12 +117,16 @@ func (t objectTars) look(ctx context.Context, where string) error {
 
 func (t objectTars) list(ctx context.Context) iter.Seq2[Part, error] {
 	return func(yield func(Part, error) bool) {
-		n := 0
+		n, missing := 0, map[string]bool{}
+		for _, key := range t.must {
+			missing[key] = true
+		}
 		for o, err := range t.objects.ListFound(ctx, t.prefix) {
 			if err != nil {
 				yield(Part{}, fmt.Errorf("list source: %w", err))
 				return
 			}
+			delete(missing, o.Key)
 			if !t.match(o.Key) {
 				if !t.named && isImage(o.Key) {
 					yield(Part{}, fmt.Errorf("%w: the prefix %q holds tars and images (%s); name the tars by a glob, such as *.tar", ErrNoSource, t.prefix, o.Key))
@@ -107,6 +143,12 @@ func (t objectTars) list(ctx context.Context) iter.Seq2[Part, error] {
 				return
 			}
 			n++
+		}
+		for _, key := range t.must {
+			if missing[key] {
+				yield(Part{}, fmt.Errorf("%w: %s is not there", ErrNoSource, key))
+				return
+			}
 		}
 	}
 }

@@ -61,12 +61,14 @@ func TestOpenObjects(t *testing.T) {
 		"mixed/a.tar": one, "mixed/b.png": nil, "pictures/a.png": nil, "other/a.csv": nil,
 	}
 	for where, want := range map[string][]string{
-		"s3://b/data":          {"00.tar/1", "sub=1/01.tar.gz/1"},
-		"s3://b/data/":         {"00.tar/1", "sub=1/01.tar.gz/1"},
-		"s3://b/data/00.tar":   {"00.tar/1"},
-		"s3://b/data*/*.tar":   {"data/00.tar/1", "data2/02.tar/1"},
-		"s3://b/mixed/*.tar":   {"a.tar/1"},
-		"s3://b/data/sub=1/0*": {"01.tar.gz/1"},
+		"s3://b/data":                {"00.tar/1", "sub=1/01.tar.gz/1"},
+		"s3://b/data/":               {"00.tar/1", "sub=1/01.tar.gz/1"},
+		"s3://b/data/00.tar":         {"00.tar/1"},
+		"s3://b/data*/*.tar":         {"data/00.tar/1", "data2/02.tar/1"},
+		"s3://b/mixed/*.tar":         {"a.tar/1"},
+		"s3://b/data{,2}/0[0-9].tar": {"data/00.tar/1", "data2/02.tar/1"},
+		"s3://b/data{/00,2/02}.tar":  {"data/00.tar/1", "data2/02.tar/1"},
+		"s3://b/data/sub=1/0*":       {"01.tar.gz/1"},
 	} {
 		t.Run(where, func(t *testing.T) {
 			s, err := Open(t.Context(), where, b.config())
@@ -84,15 +86,17 @@ func TestOpenObjects(t *testing.T) {
 		})
 	}
 	for where, want := range map[string]string{
-		"s3://":              "names no bucket",
-		"s3://c/x":           "no bucket c",
-		"s3://b/pictures":    "holds images and no tars",
-		"s3://b/other":       "holds no tar (.tar, .tar.gz, .tgz, .tar.zst) among 1 objects",
-		"s3://b/gone":        "nothing is under",
-		"s3://b/gone.tar":    "nothing is under",
-		"s3://b/data/[":      "syntax error in pattern",
-		"s3://b/mixed":       "holds tars and images (mixed/b.png)",
-		"s3://b/data/*.jpeg": "holds no tar",
+		"s3://":                    "names no bucket",
+		"s3://c/x":                 "no bucket c",
+		"s3://b/pictures":          "holds images and no tars",
+		"s3://b/other":             "holds no tar (.tar, .tar.gz, .tgz, .tar.zst) among 1 objects",
+		"s3://b/gone":              "nothing is under",
+		"s3://b/gone.tar":          "nothing is under",
+		"s3://b/data/[":            "syntax error in pattern",
+		"s3://b/mixed":             "holds tars and images (mixed/b.png)",
+		"s3://b/data/*.jpeg":       "holds no tar",
+		"s3://b/data/{00..02}.tar": "data/01.tar is not there",
+		"s3://b/data/{00,zz}.tar":  "data/zz.tar is not there",
 	} {
 		t.Run(where, func(t *testing.T) {
 			s, err := Open(t.Context(), where, b.config())

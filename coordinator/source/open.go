@@ -26,7 +26,7 @@ type Config struct {
 // Open finds out what where names, and gives the source that is there:
 //
 //	data/              a folder of tars, or a folder of images, with those below it
-//	data/train-*.tar   the tars that a glob matches
+//	data/train-*.tar   the tars that a glob matches, or {0000..0099} and {a,b} name
 //	data/0000.tar      one tar
 //	s3://bucket/data/  the tars under a prefix; a glob and a single key too
 //
@@ -44,8 +44,8 @@ func Open(ctx context.Context, where string, cfg Config) (Source, error) {
 	}
 	info, err := os.Stat(where)
 	switch {
-	case errors.Is(err, fs.ErrNotExist) && hasGlob(where):
-		return openGlob(where)
+	case errors.Is(err, fs.ErrNotExist) && isPattern(where):
+		return openPattern(where)
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, fmt.Errorf("%w: %s is not there", ErrNoSource, where)
 	case err != nil:
@@ -70,35 +70,6 @@ func isTar(name string) bool {
 func isImage(name string) bool {
 	ext := filepath.Ext(name)
 	return ext != "" && slices.Contains(imageExtensions, strings.ToLower(ext[1:]))
-}
-
-func hasGlob(s string) bool { return strings.ContainsAny(s, "*?[") }
-
-// openGlob gives the tars that a pattern matches.
-func openGlob(pattern string) (Source, error) {
-	matches, err := filepath.Glob(pattern)
-	if err != nil {
-		return nil, fmt.Errorf("%w: pattern %s: %w", ErrNoSource, pattern, err)
-	}
-	if len(matches) == 0 {
-		return nil, fmt.Errorf("%w: nothing matches %s", ErrNoSource, pattern)
-	}
-	root := pattern
-	for hasGlob(root) {
-		root = filepath.Dir(root)
-	}
-	var names []string
-	for _, m := range matches {
-		if !isTar(m) {
-			return nil, fmt.Errorf("%w: pattern %s matches %s, which is no tar by its name; want %s", ErrNoSource, pattern, m, strings.Join(tarSuffixes, ", "))
-		}
-		name, err := filepath.Rel(root, m)
-		if err != nil {
-			return nil, fmt.Errorf("pattern %s: %w", pattern, err)
-		}
-		names = append(names, filepath.ToSlash(name))
-	}
-	return newLocalTars(root, names)
 }
 
 // openFolder looks at what a folder holds.

@@ -102,6 +102,8 @@ func TestOpenFindsWhatIsThere(t *testing.T) {
 		{"tars/b.tar", WebDataset, []string{"b.tar/1"}, []string{"00000000-b"}},
 		{"tars/[ab].tar*", WebDataset, []string{"a.tar.gz/2", "b.tar/1"}, []string{"00000000-a", "00000001-b"}},
 		{"t*/*.tar", WebDataset, []string{"tars/b.tar/1"}, []string{"00000000-b"}},
+		{"tars/{a.tar.gz,b.tar}", WebDataset, []string{"a.tar.gz/2", "b.tar/1"}, []string{"00000000-a", "00000001-b"}},
+		{"tars/{[ab].tar*,b.tar}", WebDataset, []string{"a.tar.gz/2", "b.tar/1"}, []string{"00000000-a", "00000001-b"}},
 		{"images", ImageFolder, []string{"b.png", "sub/a.JPG"}, []string{"00000000-b-png"}},
 		{"linked", WebDataset, []string{"x.tar/1"}, []string{"00000000-x"}},
 	} {
@@ -145,23 +147,27 @@ func TestOpenRefuses(t *testing.T) {
 		t.Fatal(err)
 	}
 	for where, want := range map[string]string{
-		"":           "no place is given",
-		"gone":       "is not there",
-		"gone/*.tar": "nothing matches",
-		"images/[":   "syntax error in pattern",
-		"images/*":   "a.png, which is no tar",
-		"mixed":      "holds 1 tars and 2 images (the first: b.png)",
-		"other":      "it holds 2 .parquet, 1 (no extension), 1 .txt",
-		"empty":      "it holds no files",
-		"file.zip":   "is no tar by its name",
-		"gs://a/b":   "sources of kind gs:// are not read",
-		"s3://a/b":   "no access to object storage is set up",
-		"parquet":    "write it as metadata.jsonl or metadata.csv",
-		"both":       "holds both",
-		"columns":    `has no column file_name; its columns, divided by commas, are ["name;text"]`,
-		"twice":      `has two columns "a"`,
-		"blank":      "is empty",
-		"name":       "rename the file",
+		"":               "no place is given",
+		"gone":           "is not there",
+		"gone/*.tar":     "nothing matches",
+		"images/[":       "syntax error in pattern",
+		"images/*":       "a.png, which is no tar",
+		"t-{00..02}.tar": "t-00.tar is not there",
+		"t-{00..2":       "want braces like",
+		"t-{9..0}":       "the smaller first",
+		"t-{a}":          "no range and no list",
+		"mixed":          "holds 1 tars and 2 images (the first: b.png)",
+		"other":          "it holds 2 .parquet, 1 (no extension), 1 .txt",
+		"empty":          "it holds no files",
+		"file.zip":       "is no tar by its name",
+		"gs://a/b":       "sources of kind gs:// are not read",
+		"s3://a/b":       "no access to object storage is set up",
+		"parquet":        "write it as metadata.jsonl or metadata.csv",
+		"both":           "holds both",
+		"columns":        `has no column file_name; its columns, divided by commas, are ["name;text"]`,
+		"twice":          `has two columns "a"`,
+		"blank":          "is empty",
+		"name":           "rename the file",
 	} {
 		t.Run(where, func(t *testing.T) {
 			path := where
@@ -296,4 +302,24 @@ func ExampleReport() {
 		fmt.Println(f.Reason, f.Count, f.Lost, f.Detail)
 	}
 	// Output: bad_header 1 true at byte 512: …
+}
+
+func TestBraces(t *testing.T) {
+	for pattern, want := range map[string][]string{
+		"a.tar":          {"a.tar"},
+		"a-{8..11}.tar":  {"a-8.tar", "a-9.tar", "a-10.tar", "a-11.tar"},
+		"a-{08..11}.tar": {"a-08.tar", "a-09.tar", "a-10.tar", "a-11.tar"},
+		"{0..1}/{x,y}":   {"0/x", "0/y", "1/x", "1/y"},
+		"a{,b}*":         {"a*", "ab*"},
+		"{000..000}}":    {"000}"},
+	} {
+		if got, err := braces(pattern); err != nil || !cmp.Equal(got, want) {
+			t.Errorf("%s: %q, %v; want %q", pattern, got, err, want)
+		}
+	}
+	for _, pattern := range []string{"{", "a{b", "{1..2{3..4}}", "{}", "{1..}", "{-1..3}", "{0..999999}{0..9}", "{0..1000000}"} {
+		if got, err := braces(pattern); !errors.Is(err, ErrNoSource) {
+			t.Errorf("%s: %d names, %v", pattern, len(got), err)
+		}
+	}
 }
