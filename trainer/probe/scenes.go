@@ -197,7 +197,9 @@ func with(s scenes.Scene, change func(s *scenes.Scene)) string {
 	return c.Caption(0, "", 0)
 }
 
-// swapColours exchanges the colours: the same words, bound otherwise.
+// swapColours exchanges the colours: the same words, bound otherwise. A caption
+// names its large object twice, and so the colour said twice changes with it: who
+// counts words and knows the colour of the large object needs no other binding.
 func swapColours(s scenes.Scene) string {
 	return with(s, func(c *scenes.Scene) {
 		c.Objects[0].Colour, c.Objects[1].Colour = c.Objects[1].Colour, c.Objects[0].Colour
@@ -210,8 +212,8 @@ func flipRelation(s scenes.Scene) string {
 	return with(s, func(c *scenes.Scene) { c.Links[0].Relation, _ = c.Links[0].Relation.Opposite() })
 }
 
-// swapRoles exchanges subject and object of the relation: the same words, but for
-// the reference. Sizes stay where they are in the text, since captions name the
+// swapRoles exchanges subject and object of the relation: the same words, with
+// what swapColours says of those said twice. Sizes stay where they are in the text, since captions name the
 // large object first, and a text that doesn't would give itself away.
 func swapRoles(s scenes.Scene) string {
 	return with(s, func(c *scenes.Scene) {
