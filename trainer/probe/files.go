@@ -131,6 +131,9 @@ func cropped(encoded []byte, b box) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	if b.w > imaging.DefaultMaxPixels/b.h {
+		return nil, fmt.Errorf("a part of %d x %d pixels is too large", b.w, b.h)
+	}
 	part := imaging.Crop(img, b.x, b.y, b.w, b.h)
 	out := image.NewNRGBA(image.Rect(0, 0, part.Width, part.Height))
 	for i := range part.Width * part.Height {

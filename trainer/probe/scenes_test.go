@@ -74,7 +74,7 @@ func TestSceneTextsAreTrueAndFalse(t *testing.T) {
 
 // bag is a text's words in alphabetical order, vocabulary each of them once.
 func bag(text string) string {
-	return strings.Join(slices.Sorted(slices.Values(strings.Fields(strings.ReplaceAll(text, ".", "")))), " ")
+	return strings.Join(slices.Sorted(slices.Values(strings.Fields(strings.NewReplacer(".", "", ",", "").Replace(text)))), " ")
 }
 
 func vocabulary(text string) string {
