@@ -68,10 +68,10 @@ func probeChart(suite string, groups []group) (chart, bool) {
 		p := newPlot()
 		p.X.Min, p.X.Max = 0, 1
 		p.Y.Min, p.Y.Max = 0, total
-		p.X.Tick.Marker = ticks{4, percentTick}
+		p.X.Tick.Marker = ticks{int(min(5, c.Size().X/90)), percentTick}
 		p.X.Tick.Length = 0
 		p.HideY()
-		p.Add(grid(true, false), &bars{groups: groups, names: names, left: left, total: total})
+		p.Add(&bars{groups: groups, names: names, left: left, total: total})
 		p.Draw(draw.Crop(c, left, -valueWidth, 0, 0))
 	}), true
 }
@@ -97,6 +97,9 @@ func (b *bars) Plot(c draw.Canvas, p *plot.Plot) {
 		start := c.Min.X - b.left
 		c.FillText(head, vg.Point{X: start, Y: y(at + nameHeight/2 - 2)}, fit(g.name, head, c.Max.X+valueWidth-start))
 		top := y(at)
+		for _, tick := range p.X.Tick.Marker.Ticks(p.X.Min, p.X.Max) {
+			c.StrokeLine2(draw.LineStyle{Color: ink("line"), Width: 1}, x(tick.Value), top, x(tick.Value), y(at-barHeight*float64(len(g.bars))))
+		}
 		for _, one := range g.bars {
 			at -= barHeight
 			mid := y(at + barHeight/2)
@@ -152,5 +155,5 @@ func percent(n Number) string {
 	if !n.finite() {
 		return "not measured"
 	}
-	return fmt.Sprintf("%.1f %%", 100*float64(n))
+	return fmt.Sprintf("%.1f\u00a0%%", 100*float64(n))
 }

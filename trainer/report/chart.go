@@ -128,16 +128,11 @@ func newPlot() *plot.Plot {
 	return p
 }
 
-// grid draws lines at the ticks that have a label.
-func grid(vertical, horizontal bool) *plotter.Grid {
+// grid draws a line at each tick of y.
+func grid() *plotter.Grid {
 	g := plotter.NewGrid()
-	g.Vertical, g.Horizontal = draw.LineStyle{}, draw.LineStyle{}
-	if vertical {
-		g.Vertical = draw.LineStyle{Color: ink("line"), Width: 1}
-	}
-	if horizontal {
-		g.Horizontal = draw.LineStyle{Color: ink("line"), Width: 1}
-	}
+	g.Vertical = draw.LineStyle{}
+	g.Horizontal = draw.LineStyle{Color: ink("line"), Width: 1}
 	return g
 }
 
@@ -154,20 +149,21 @@ func (t ticks) Ticks(low, high float64) []plot.Tick {
 	}
 	var all []plot.Tick
 	for i := math.Ceil(low/step - 1e-9); i*step <= high+step*1e-9; i++ {
-		all = append(all, plot.Tick{Value: i * step, Label: t.label(i * step)})
+		x := i*step + 0 // never minus zero
+		all = append(all, plot.Tick{Value: x, Label: t.label(x)})
 	}
 	return all
 }
 
-// roundStep is the least of 1, 2 and 5 times a power of ten that is not below
-// x; 0 where there is none.
+// roundStep is the least of 1, 2 and 5 times a power of ten that is not much
+// below x; 0 where there is none.
 func roundStep(x float64) float64 {
 	if !(x > 0) || math.IsInf(x, 0) {
 		return 0
 	}
 	unit := math.Pow(10, math.Floor(math.Log10(x)))
 	for _, m := range []float64{1, 2, 5} {
-		if x <= m*unit*(1+1e-9) {
+		if x <= m*unit*1.25 {
 			return m * unit
 		}
 	}

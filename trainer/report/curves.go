@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 
 	"gonum.org/v1/plot/plotter"
@@ -88,7 +89,7 @@ func curveChart(what string, all []track) (chart, bool) {
 		return chart{}, false
 	}
 	p := newPlot()
-	p.Add(grid(false, true))
+	p.Add(grid())
 	raw := make([]plotter.XYs, len(all))
 	fine := make([]plotter.XYs, len(all))
 	var said []string
@@ -139,7 +140,7 @@ func lengthChart(arms []Arm) (chart, bool) {
 	}
 	width := max(1, int(roundStep(float64(longest+1)/bars)))
 	p := newPlot()
-	p.Add(grid(false, true))
+	p.Add(grid())
 	var said []string
 	highest := 0.0
 	var fills, edges []plotPlotter
@@ -154,17 +155,12 @@ func lengthChart(arms []Arm) (chart, bool) {
 			}
 			shares[l.Words/width] += float64(l.Texts) / float64(a.Texts.Texts)
 		}
-		var steps plotter.XYs
-		at := func(bin int, y float64) { steps = append(steps, plotter.XY{X: float64(bin * width), Y: y}) }
-		at(0, 0)
-		for b, s := range shares {
-			at(b, s)
-			at(b+1, s)
-			highest = math.Max(highest, s)
+		style := draw.LineStyle{Color: armInk(i), Width: 1.75, Dashes: armDashes[i%series]}
+		for _, run := range stairs(shares, width) {
+			fills = append(fills, &plotter.Polygon{XYs: []plotter.XYs{run}, Color: armFaintInk(i)})
+			edges = append(edges, &plotter.Line{XYs: run, LineStyle: style})
 		}
-		at(len(shares), 0)
-		fills = append(fills, &plotter.Polygon{XYs: []plotter.XYs{steps}, Color: armFaintInk(i)})
-		edges = append(edges, &plotter.Line{XYs: steps, LineStyle: draw.LineStyle{Color: armInk(i), Width: 1.75, Dashes: armDashes[i%series]}})
+		highest = max(highest, slices.Max(shares))
 		said = append(said, fmt.Sprintf("%s: median %d words, 95 %% have at most %d", a.Name, a.Texts.Median, a.Texts.P95))
 	}
 	if len(said) == 0 || highest == 0 {
@@ -172,7 +168,7 @@ func lengthChart(arms []Arm) (chart, bool) {
 	}
 	p.Add(fills...)
 	p.Add(edges...)
-	p.X.Min, p.X.Max = 0, float64((longest/width+1)*width)
+	p.X.Min, p.X.Max = 0, float64((longest/width+2)*width)
 	p.Y.Min, p.Y.Max = 0, highest*1.05
 	p.X.Label.Text = "words in a text"
 	if width > 1 {
@@ -187,4 +183,26 @@ func lengthChart(arms []Arm) (chart, bool) {
 	}), true
 }
 
-func percentTick(x float64) string { return short(x*100) + " %" }
+// stairs outlines each run of bars that are not empty.
+func stairs(shares []float64, width int) (runs []plotter.XYs) {
+	var run plotter.XYs
+	at := func(bar int, y float64) { run = append(run, plotter.XY{X: float64(bar * width), Y: y}) }
+	for b, y := range shares {
+		if y == 0 {
+			continue
+		}
+		if b == 0 || shares[b-1] == 0 {
+			run = nil
+			at(b, 0)
+		}
+		at(b, y)
+		at(b+1, y)
+		if b+1 == len(shares) || shares[b+1] == 0 {
+			at(b+1, 0)
+			runs = append(runs, run)
+		}
+	}
+	return runs
+}
+
+func percentTick(x float64) string { return short(x*100) + "\u00a0%" }

@@ -36,14 +36,14 @@ func interval(low, high Number) string {
 	if !low.finite() || !high.finite() {
 		return ""
 	}
-	return fmt.Sprintf("%.1f to %.1f", 100*float64(low), 100*float64(high))
+	return strings.ReplaceAll(fmt.Sprintf("%.1f to %.1f", 100*float64(low), 100*float64(high)), "-", "−")
 }
 
 func share(part, of int64) string {
 	if of <= 0 {
 		return unknown
 	}
-	return fmt.Sprintf("%.1f %%", 100*float64(part)/float64(of))
+	return fmt.Sprintf("%.1f\u00a0%%", 100*float64(part)/float64(of))
 }
 
 // decimal writes a figure with one digit after the point.

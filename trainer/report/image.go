@@ -5,6 +5,7 @@ import (
 	"html/template"
 	"net/http"
 	"slices"
+	"strings"
 )
 
 // shown are the media types that browsers show and that can't hold a script.
@@ -19,7 +20,7 @@ const imageBytes = 1 << 20
 func picture(b []byte, why string) (template.URL, string) {
 	switch kind := http.DetectContentType(b); {
 	case len(b) == 0 && why != "":
-		return "", why
+		return "", strings.ReplaceAll(why, "_", " ") // a reason
 	case len(b) == 0:
 		return "", "no picture"
 	case len(b) > imageBytes:

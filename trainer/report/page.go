@@ -8,6 +8,8 @@ import (
 	"io"
 	"slices"
 	"strings"
+
+	"recaption/schemas"
 )
 
 //go:embed page.html
@@ -49,7 +51,8 @@ type page struct {
 	Lead    []tile
 	Suites  []suite
 	Pairs   []pair
-	Setup   []row
+	Same    []row // what all arms have in common; one cell
+	Setup   []row // and what they differ in
 	Lines   []figure
 	More    []figure
 	Lengths *figure
@@ -103,7 +106,13 @@ func newPage(r Report) page {
 		p.Legend = append(p.Legend, legend{a.Name, a.About, i % series})
 	}
 	p.Lead = lead(r, p.Pairs)
-	p.Setup = setup(r.Arms)
+	for _, row := range setup(r.Arms) {
+		if len(r.Arms) > 1 && len(slices.Compact(slices.Clone(row.Cells))) == 1 {
+			p.Same = append(p.Same, row)
+		} else {
+			p.Setup = append(p.Setup, row)
+		}
+	}
 	p.Lines, p.More = curveFigures(r.Arms)
 	if c, ok := lengthChart(r.Arms); ok {
 		p.Lengths = &figure{Title: "Length of texts", chart: c}
@@ -311,23 +320,46 @@ func textRows(arms []Arm) (rows []row) {
 	} {
 		rows = perArm(rows, f.name, arms, of(f.cell))
 	}
-	var flags []FlagCount
-	for _, a := range arms {
-		if a.Texts != nil && len(a.Texts.Flags) > len(flags) {
-			flags = a.Texts.Flags
-		}
-	}
-	for _, f := range flags {
-		rows = perArm(rows, "flag "+string(f.Flag), arms, of(func(t Texts) string {
-			for _, c := range t.Flags {
-				if c.Flag == f.Flag {
-					return thousands(c.Captions)
+	return flagRows(rows, arms)
+}
+
+// flagRows adds a row for each flag that some caption has, and one for the
+// others.
+func flagRows(rows []row, arms []Arm) []row {
+	judged := func(a Arm) bool { return a.Texts != nil && a.Texts.Judged > 0 }
+	others := false
+	for _, f := range schemas.Flags() {
+		counts := map[string]int64{}
+		for _, a := range arms {
+			if !judged(a) {
+				continue
+			}
+			for _, c := range a.Texts.Flags {
+				if c.Flag == f && c.Captions > 0 {
+					counts[a.Name] = c.Captions
 				}
 			}
-			return ""
-		}))
+		}
+		if len(counts) == 0 {
+			others = true
+			continue
+		}
+		rows = perArm(rows, "with the flag "+string(f), arms, func(a Arm) string {
+			if !judged(a) {
+				return ""
+			}
+			return thousands(counts[a.Name])
+		})
 	}
-	return rows
+	if !others {
+		return rows
+	}
+	return perArm(rows, "with any other flag", arms, func(a Arm) string {
+		if !judged(a) {
+			return ""
+		}
+		return "0"
+	})
 }
 
 func textLists(arms []Arm) (all []textList) {

@@ -22,6 +22,7 @@ type suite struct {
 	Name  string
 	Rows  []probeRow
 	Chart *chart
+	Blind bool // a column tells the blind baseline: no probe has different ones
 }
 
 // probeRow is one probe, arms side by side.
@@ -29,6 +30,7 @@ type probeRow struct {
 	Name, What string
 	Items      string
 	Chance     string
+	Blind      string
 	Cells      []probeCell // one for each arm
 	Gaps       []gapCell   // one for each pair
 }
@@ -94,11 +96,37 @@ func suites(r Report) (out []suite) {
 		groups[at.suite] = append(groups[at.suite], g)
 	}
 	for i := range out {
+		out[i].joinBlind()
 		if c, ok := probeChart(out[i].Name, groups[out[i].Name]); ok {
 			out[i].Chart = &c
 		}
 	}
 	return out
+}
+
+// joinBlind moves the blind baseline into a column of its own where it is the
+// same for all arms, as it is when it hangs on the texts alone.
+func (s *suite) joinBlind() {
+	joined := make([]string, len(s.Rows))
+	for i, r := range s.Rows {
+		for _, c := range r.Cells {
+			switch {
+			case !c.Measured || c.Blind == "" || c.Blind == joined[i]:
+			case joined[i] == "":
+				joined[i] = c.Blind
+			default:
+				s.Blind = false
+				return
+			}
+		}
+		s.Blind = s.Blind || joined[i] != ""
+	}
+	for i := range s.Rows {
+		s.Rows[i].Blind = joined[i]
+		for j := range s.Rows[i].Cells {
+			s.Rows[i].Cells[j].Blind = ""
+		}
+	}
 }
 
 func gaps(differences []Difference, all []pair, suite, probe string) []gapCell {
