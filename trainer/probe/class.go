@@ -10,7 +10,7 @@ func (a *asked) classes(p ClassProbe) (Figure, error) {
 	for i, c := range p.Classes {
 		row := make([]float32, len(a.imageRows[0]))
 		for _, prompt := range c.Prompts {
-			for j, v := range a.textRows[a.textOf[prompt]] {
+			for j, v := range a.rowOfText(a.textOf[prompt]) {
 				row[j] += v
 			}
 		}

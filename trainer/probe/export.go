@@ -2,6 +2,7 @@ package probe
 
 import (
 	"context"
+	"encoding/binary"
 	"fmt"
 	"runtime"
 	"slices"
@@ -26,7 +27,7 @@ type ExportConfig struct {
 // exports: graphs vision_model.onnx and text_model.onnx, or one model.onnx, in the
 // folder or its subfolder onnx, beside config.json, preprocessor_config.json,
 // tokenizer.json and tokenizer_config.json. Any number of goroutines may use it
-// at once. It implements Towers and Fitter.
+// at once. It implements Towers and Reader.
 type Export struct {
 	name   string
 	fam    family
@@ -125,10 +126,14 @@ func (e *Export) Family() string { return e.name }
 // Context is how many tokens of a text are read, those that frame it included.
 func (e *Export) Context() int { return e.text.context }
 
-// Fits implements Fitter.
-func (e *Export) Fits(text string) (bool, error) {
-	_, cut, err := e.text.ids(text)
-	return !cut, err
+// Read implements Reader: the key is made of a text's ids.
+func (e *Export) Read(text string) (key string, whole bool, err error) {
+	ids, cut, err := e.text.ids(text)
+	b := make([]byte, 0, 4*len(ids))
+	for _, id := range ids {
+		b = binary.LittleEndian.AppendUint32(b, uint32(id))
+	}
+	return string(b), !cut, err
 }
 
 // EmbedImages implements Towers. The next batch is decoded while one runs.

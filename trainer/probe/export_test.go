@@ -160,9 +160,9 @@ func TestInputsAsReference(t *testing.T) {
 		if !slices.Equal(got, c.IDs) {
 			t.Errorf("ids of %q are %v, want %v", c.Text, got, c.IDs)
 		}
-		fits, err := e.Fits(c.Text)
-		if long := strings.Contains(c.Text, "far longer"); err != nil || cut != long || fits == long {
-			t.Errorf("%q: cut %v, fits %v, %v", c.Text, cut, fits, err)
+		_, whole, err := e.Read(c.Text)
+		if long := strings.Contains(c.Text, "far longer"); err != nil || cut != long || whole == long {
+			t.Errorf("%q: cut %v, whole %v, %v", c.Text, cut, whole, err)
 		}
 	}
 }

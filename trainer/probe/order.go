@@ -77,11 +77,12 @@ func (s shuffle) shuffled(text string, kindOf func(word string) wordKind) (strin
 	for range tries {
 		w := slices.Clone(words)
 		s.apply(w, kinds, r)
-		if !slices.Equal(w, words) {
-			for i := range w {
-				w[i] += tails[i]
-			}
-			return strings.Join(w, " "), true
+		for i := range w {
+			w[i] += tails[i]
+		}
+		// Most towers read all in lower case.
+		if t := strings.Join(w, " "); !strings.EqualFold(t, strings.Join(fields, " ")) {
+			return t, true
 		}
 	}
 	return "", false

@@ -56,7 +56,7 @@ func (a *asked) retrieval(ctx context.Context, p RetrievalProbe) ([]Figure, erro
 		imageRows[i] = a.imageRows[k]
 	}
 	for j, k := range texts {
-		textRows[j] = a.textRows[k]
+		textRows[j] = a.rowOfText(k)
 	}
 
 	i2t, err := matches{imageRows, textRows, toText}.search(ctx)

@@ -42,28 +42,20 @@ func Run(ctx context.Context, t Towers, s *Suite, o Options) (*Result, error) {
 	}
 	a := &asked{suite: s, gallery: gallery, blind: newGuesser(s, o.Texts), textOf: map[string]int{}}
 	a.collectTexts()
-	if err := a.embed(ctx, t, o.Progress); err != nil {
+	cut, err := a.read(t)
+	if err == nil {
+		err = a.embed(ctx, t, o.Progress)
+	}
+	if err != nil {
 		return nil, fmt.Errorf("probe %s: %w", s.Name, err)
 	}
 	r := &Result{
-		Suite: s.Name, Images: len(s.Images), Texts: len(a.texts), Cut: -1,
+		Suite: s.Name, Images: len(s.Images), Texts: len(a.texts), Cut: cut,
 		Dropped: s.Dropped, Missing: s.Missing, Notes: s.Notes,
 		Blind: "a bigram model of the training texts",
 	}
 	if o.Texts == nil {
 		r.Blind = "a bigram model of the suite's other true texts, in ten folds"
-	}
-	if f, ok := t.(Fitter); ok {
-		r.Cut = 0
-		for _, text := range a.texts {
-			fits, err := f.Fits(text)
-			if err != nil {
-				return nil, fmt.Errorf("probe %s: %q: %w", s.Name, text, err)
-			}
-			if !fits {
-				r.Cut++
-			}
-		}
 	}
 	for _, p := range s.Choices {
 		r.Figures = append(r.Figures, a.choices(p))
@@ -96,6 +88,8 @@ type asked struct {
 
 	texts  []string // different ones, in the order of the items
 	textOf map[string]int
+	rowOf  []int    // by text, which row it has
+	readAs  []string // by row, the first text that has it
 
 	imageRows, textRows [][]float32
 }
@@ -127,8 +121,38 @@ func (a *asked) collectTexts() {
 	}
 }
 
+// read settles which texts share a row. It returns how many are cut, -1 where the
+// towers don't say.
+func (a *asked) read(t Towers) (cut int, err error) {
+	r, ok := t.(Reader)
+	if !ok {
+		cut = -1
+	}
+	at := map[string]int{}
+	for _, text := range a.texts {
+		key := text
+		if ok {
+			var whole bool
+			if key, whole, err = r.Read(text); err != nil {
+				return 0, fmt.Errorf("%q: %w", text, err)
+			}
+			if !whole {
+				cut++
+			}
+		}
+		row, known := at[key]
+		if !known {
+			row = len(a.readAs)
+			at[key] = row
+			a.readAs = append(a.readAs, text)
+		}
+		a.rowOf = append(a.rowOf, row)
+	}
+	return cut, nil
+}
+
 func (a *asked) embed(ctx context.Context, t Towers, progress func(done, total int)) error {
-	total := len(a.suite.Images) + len(a.texts)
+	total := len(a.suite.Images) + len(a.readAs)
 	tell := func() {
 		if progress != nil {
 			progress(len(a.imageRows)+len(a.textRows), total)
@@ -156,9 +180,9 @@ func (a *asked) embed(ctx context.Context, t Towers, progress func(done, total i
 		a.imageRows = append(a.imageRows, rows...)
 		tell()
 	}
-	for len(a.textRows) < len(a.texts) {
+	for len(a.textRows) < len(a.readAs) {
 		from := len(a.textRows)
-		chunk := a.texts[from:min(from+textsAtOnce, len(a.texts))]
+		chunk := a.readAs[from:min(from+textsAtOnce, len(a.readAs))]
 		rows, err := t.EmbedTexts(ctx, chunk)
 		if err != nil {
 			return err
@@ -190,9 +214,12 @@ func readImages(ctx context.Context, images []Image) ([][]byte, error) {
 	return out, g.Wait()
 }
 
+// rowOfText is the row of a text, given by its index.
+func (a *asked) rowOfText(text int) []float32 { return a.textRows[a.rowOf[text]] }
+
 // score is that of a picture and a text of the suite.
 func (a *asked) score(image int, text string) float64 {
-	return float64(dot(a.imageRows[image], a.textRows[a.textOf[text]]))
+	return float64(dot(a.imageRows[image], a.rowOfText(a.textOf[text])))
 }
 
 func (a *asked) item(image int, truth, group string) Item {

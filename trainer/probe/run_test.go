@@ -270,6 +270,25 @@ func TestRunRefuses(t *testing.T) {
 	}
 }
 
+// TestTextsReadAlikeTie runs texts that the model can't tell apart, in batches
+// of which each would round otherwise.
+func TestTextsReadAlikeTie(t *testing.T) {
+	e := open(t, "testdata/clip", ExportConfig{BatchSize: 3})
+	s := &Suite{Name: "s", Images: picturesOf("same.png")}
+	picture := readExportGolden(t, "testdata/clip").pictures[0]
+	s.Images[0].Read = func() ([]byte, error) { return picture, nil }
+	p := ChoiceProbe{Name: "p"}
+	for i := range 1500 {
+		same := fmt.Sprint(i, strings.Repeat(" star", 20))
+		p.Items = append(p.Items, Choice{Image: 0, True: same + " red", False: []string{same + " blue", strings.ToUpper(same)}})
+	}
+	s.Choices = []ChoiceProbe{p}
+	r := run(t, e, s)
+	if f := wantFigure(t, r, "p", Accuracy, 0, 1500, 1500); r.Cut != 4500 {
+		t.Errorf("%d texts cut of %d, %d ties", r.Cut, r.Texts, f.Ties)
+	}
+}
+
 // TestResultJSON pins the names that reports read.
 func TestResultJSON(t *testing.T) {
 	r := Result{

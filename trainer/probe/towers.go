@@ -17,11 +17,13 @@ type Towers interface {
 	EmbedTexts(ctx context.Context, texts []string) ([][]float32, error)
 }
 
-// Fitter is what towers may be as well: they know when a text is too long for
-// them and loses its end. [Run] then counts such texts.
-type Fitter interface {
-	// Fits says whether the text is read to its end.
-	Fits(text string) (bool, error)
+// Reader is what towers may be as well: they say how they read a text. [Run]
+// then counts texts that lose their end, and gives those that are read alike one
+// row: else rounding could decide between them, where they are a tie.
+type Reader interface {
+	// Read returns a key that is the same for texts that are read alike, and whether
+	// the text is read to its end.
+	Read(text string) (key string, whole bool, err error)
 }
 
 // ImageError says which picture of a call is at fault.
