@@ -89,7 +89,7 @@ type asked struct {
 	texts  []string // different ones, in the order of the items
 	textOf map[string]int
 	rowOf  []int    // by text, which row it has
-	readAs  []string // by row, the first text that has it
+	readAs []string // by row, the first text that has it
 
 	imageRows, textRows [][]float32
 }
