@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"testing"
 )
 
@@ -23,13 +24,15 @@ func TestBrowser(t *testing.T) {
 	if browser == "" {
 		t.Skip("RECAPTION_CHROMIUM names no browser: the page is not looked at")
 	}
-	var b bytes.Buffer
-	if err := WriteHTML(&b, shape(t)); err != nil {
-		t.Fatal(err)
-	}
+	page := render(t, shape(t))
 	for _, width := range []int{1280, 390} {
 		t.Run(fmt.Sprint(width), func(t *testing.T) {
-			got := measure(t, browser, b.String(), width)
+			for name, text := range map[string]string{"long": strings.Repeat("W", 2000), "markup": hostile} {
+				if got := measure(t, browser, render(t, everywhere(text)), width); got.Wide > width {
+					t.Errorf("%s: the page is %d pixels wide in a window of %d", name, got.Wide, width)
+				}
+			}
+			got := measure(t, browser, page, width)
 			if got.Wide > width {
 				t.Errorf("the page is %d pixels wide in a window of %d", got.Wide, width)
 			}
@@ -37,7 +40,7 @@ func TestBrowser(t *testing.T) {
 				t.Errorf("%d of %d drawings show; want one of two", got.Shown, got.Charts)
 			}
 			if dir := os.Getenv("RECAPTION_SHOTS"); dir != "" {
-				shoot(t, browser, dir, b.String(), width, got.High)
+				shoot(t, browser, dir, page, width, got.High)
 			}
 		})
 	}

@@ -17,13 +17,17 @@ type track struct {
 	xys  plotter.XYs // finite, in the order of steps
 }
 
-// tracks picks one figure of each arm's curve. Points where it is not finite
-// are left out, and counted.
+// greatest bounds what is drawn: the library's arithmetic overflows near the
+// end of the numbers.
+const greatest = 1e30
+
+// tracks picks one figure of each arm's curve. Points where it is not finite,
+// or beyond greatest, are left out and counted.
 func tracks(arms []Arm, pick func(Point) Number) (all []track, left int) {
 	for i, a := range arms {
 		t := track{arm: i, name: a.Name}
 		for _, p := range a.Curve {
-			if y := pick(p); y.finite() {
+			if y := pick(p); math.Abs(float64(y)) <= greatest {
 				t.xys = append(t.xys, plotter.XY{X: float64(p.Step), Y: float64(y)})
 			} else {
 				left++
@@ -56,7 +60,7 @@ func smooth(xys plotter.XYs) plotter.XYs {
 
 // drawn is how many columns a curve is drawn in at most: of the points of one
 // column its least and its greatest are drawn.
-const drawn = 300
+const drawn = 200
 
 func thin(xys plotter.XYs) plotter.XYs {
 	if len(xys) <= 2*drawn {
@@ -82,6 +86,18 @@ func thin(xys plotter.XYs) plotter.XYs {
 	return out
 }
 
+// some picks evenly, the last point among them.
+func some(xys plotter.XYs) plotter.XYs {
+	if len(xys) <= drawn {
+		return xys
+	}
+	out := make(plotter.XYs, drawn)
+	for i := range out {
+		out[i] = xys[i*(len(xys)-1)/(drawn-1)]
+	}
+	return out
+}
+
 // curveChart draws tracks over steps, each smooth before what was measured. It
 // reports false when there is nothing to draw.
 func curveChart(what string, all []track) (chart, bool) {
@@ -96,7 +112,7 @@ func curveChart(what string, all []track) (chart, bool) {
 	low, high, last := 0.0, 0.0, 0.0
 	for i, t := range all {
 		s := smooth(t.xys)
-		raw[i], fine[i] = thin(t.xys), thin(s)
+		raw[i], fine[i] = thin(t.xys), some(s)
 		said = append(said, fmt.Sprintf("%s from %s to %s in %s steps", t.name, short(s[0].Y), short(s[len(s)-1].Y), thousands(int64(t.xys[len(t.xys)-1].X))))
 		for _, p := range t.xys {
 			low, high, last = math.Min(low, p.Y), math.Max(high, p.Y), math.Max(last, p.X)
@@ -150,9 +166,6 @@ func lengthChart(arms []Arm) (chart, bool) {
 		}
 		shares := make([]float64, longest/width+1)
 		for _, l := range a.Texts.Lengths {
-			if l.Words < 0 || l.Words > longest {
-				continue
-			}
 			shares[l.Words/width] += float64(l.Texts) / float64(a.Texts.Texts)
 		}
 		style := draw.LineStyle{Color: armInk(i), Width: 1.75, Dashes: armDashes[i%series]}

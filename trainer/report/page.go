@@ -276,7 +276,7 @@ func curveFigures(arms []Arm) (lines, more []figure) {
 			return nil
 		}
 		if left > 0 {
-			note += fmt.Sprintf(" %s points are not finite, and left out.", thousands(int64(left)))
+			note += fmt.Sprintf(" Left out, since not finite or too great to draw: %s points.", thousands(int64(left)))
 		}
 		return []figure{{title, strings.TrimSpace(note), c}}
 	}

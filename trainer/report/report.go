@@ -248,6 +248,9 @@ func WriteJSON(w io.Writer, r Report) error {
 		return err
 	}
 	r.Kind, r.Version = kind, version
+	if r.Arms == nil {
+		r.Arms = []Arm{} // not null
+	}
 	e := json.NewEncoder(w)
 	e.SetIndent("", "  ")
 	e.SetEscapeHTML(false)

@@ -35,7 +35,7 @@ type Texts struct {
 	Median     int         `json:"median_words"`
 	P95        int         `json:"p95_words"`
 	Longest    int         `json:"longest_words"`
-	Lengths    []Length    `json:"lengths"` // those that occur, ascending; the last holds all longer ones if it is 1024
+	Lengths    []Length    `json:"lengths"` // those that occur, ascending; 1024 stands for all longer ones, too
 	Vocabulary Count       `json:"vocabulary"`
 	Distinct   Count       `json:"distinct"`
 	Openers    []Frequency `json:"openers"` // the commonest first three words
@@ -142,7 +142,7 @@ func (s *TextStats) Texts() Texts {
 		Median: s.quantile(1, 2), P95: s.quantile(19, 20),
 		Vocabulary: s.vocabulary.count(), Distinct: s.distinct.count(),
 		Openers: s.openers.top(listed), Words: s.common.top(listed),
-		Judged: s.judged, Accepted: s.accepted,
+		Judged: s.judged, Accepted: s.accepted, Lengths: []Length{},
 	}
 	if s.texts > 0 {
 		t.Mean = Number(s.words) / Number(s.texts)

@@ -47,6 +47,9 @@ func (v *validation) arm(i int, a Arm) {
 	if _, twice := v.arms[a.Name]; twice {
 		v.bad("arms[%d]: %q is the name of an arm before", i, a.Name)
 	}
+	if a.Texts != nil {
+		v.texts(a.Name, *a.Texts)
+	}
 	probes := map[[2]string]Probe{}
 	v.arms[a.Name] = probes
 	for _, p := range a.Probes {
@@ -69,6 +72,25 @@ func (v *validation) arm(i int, a Arm) {
 		if !ordered(p.Low, p.Share, p.High) {
 			v.bad("%s: share %v is outside of its interval, %v to %v", at, p.Share, p.Low, p.High)
 		}
+	}
+}
+
+func (v *validation) texts(arm string, t Texts) {
+	var sum int64
+	last := -1
+	for _, l := range t.Lengths {
+		if l.Words <= last || l.Words > lengths || l.Texts < 0 {
+			v.bad("arm %q: %d texts of %d words: want ascending lengths from 0 to %d", arm, l.Texts, l.Words, lengths)
+			return
+		}
+		last = l.Words
+		sum += l.Texts
+	}
+	if sum != t.Texts {
+		v.bad("arm %q: %d texts, but lengths of %d", arm, t.Texts, sum)
+	}
+	if t.Accepted < 0 || t.Accepted > t.Judged {
+		v.bad("arm %q: %d captions accepted of %d", arm, t.Accepted, t.Judged)
 	}
 }
 
