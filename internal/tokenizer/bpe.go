@@ -39,7 +39,8 @@ func (m *bpe) readBytes() {
 }
 
 // encode appends the ids of a piece.
-func (m *bpe) encode(ids []int32, piece string, w *merger) ([]int32, error) {
+func (m *bpe) encode(ids []int32, piece string, all *work) ([]int32, error) {
+	w := &all.merge
 	if len(piece) > maxCached {
 		if err := m.merge(piece, w); err != nil {
 			return nil, err

@@ -12,7 +12,8 @@
 //
 // and back through a decoder. Supported is the byte-level family: GPT-2, BART
 // and RoBERTa, the cl100k and Qwen expressions, SmolLM's digits, and CLIP's
-// words that end in "</w>". Whatever else
+// words that end in "</w>"; and SentencePiece's unigram model,
+// as SigLIP has it. Whatever else
 // a file asks for is refused at Load with an [UnsupportedError] that names the
 // field and its value; there is no fallback that comes close.
 //

@@ -52,7 +52,7 @@ func Parse(b []byte) (*Tokenizer, error) {
 
 	t := &Tokenizer{}
 	var err error
-	if t.model, err = readModel(file.model); err != nil {
+	if t.model, t.vocab, err = readModel(file.model); err != nil {
 		return nil, err
 	}
 	if t.normalize, err = readNormalizer(file.normalizer, "normalizer"); err != nil {
@@ -62,10 +62,11 @@ func Parse(b []byte) (*Tokenizer, error) {
 		return nil, err
 	}
 	if n := len(t.split); n > 0 {
-		if last, ok := t.split[n-1].(byteLevel); ok {
+		last, ok := t.split[n-1].(byteLevel)
+		if m, isBPE := t.model.(*bpe); ok && isBPE {
 			last.mapped = false
 			t.split[n-1] = last
-			t.model.readBytes()
+			m.readBytes()
 		}
 	}
 	if t.post, err = readPost(file.post, "post_processor"); err != nil {
@@ -74,7 +75,7 @@ func Parse(b []byte) (*Tokenizer, error) {
 	if t.decode, err = readDecoder(file.decoder); err != nil {
 		return nil, err
 	}
-	added, err := readAdded(file.added, t.model.vocab)
+	added, err := readAdded(file.added, t.vocab)
 	if err != nil {
 		return nil, err
 	}
@@ -86,18 +87,18 @@ func Parse(b []byte) (*Tokenizer, error) {
 // index fills what leads from ids to tokens.
 func (t *Tokenizer) index() {
 	greatest := int32(-1)
-	t.size = len(t.model.vocab)
-	for _, id := range t.model.vocab {
+	t.size = len(t.vocab)
+	for _, id := range t.vocab {
 		greatest = max(greatest, id)
 	}
 	for token, id := range t.added.ids {
 		greatest = max(greatest, id)
-		if _, ok := t.model.vocab[token]; !ok {
+		if _, ok := t.vocab[token]; !ok {
 			t.size++
 		}
 	}
 	t.tokens = make([]string, greatest+1)
-	for token, id := range t.model.vocab {
+	for token, id := range t.vocab {
 		t.tokens[id] = token
 	}
 	for token, id := range t.added.ids {

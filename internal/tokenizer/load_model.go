@@ -10,8 +10,63 @@ import (
 // public vocabularies have some 260,000 tokens.
 const maxID = 1<<22 - 1
 
-func readModel(raw json.RawMessage) (*bpe, error) {
+// readModel returns the model and its vocabulary.
+func readModel(raw json.RawMessage) (model, map[string]int32, error) {
 	kind := "BPE" // old files don't say
+	f := readFields(raw, "model")
+	f.may("type", &kind)
+	switch kind {
+	case "BPE":
+		m, err := readBPE(f)
+		if err != nil {
+			return nil, nil, err
+		}
+		return m, m.vocab, nil
+	case "Unigram":
+		m, err := readUnigram(f)
+		if err != nil {
+			return nil, nil, err
+		}
+		return m, m.vocab, nil
+	}
+	f.refuse("type", kind, `"BPE", "Unigram"`)
+	return nil, nil, f.done()
+}
+
+func readUnigram(f *fields) (*unigram, error) {
+	var (
+		vocab    [][2]json.RawMessage
+		unk      *int32
+		fallback bool
+	)
+	f.need("vocab", &vocab)
+	f.may("unk_id", &unk)
+	f.may("byte_fallback", &fallback)
+	if fallback {
+		f.refuse("byte_fallback", fallback, "false")
+	}
+	if err := f.done(); err != nil {
+		return nil, err
+	}
+	if len(vocab) > maxID {
+		return nil, fmt.Errorf("model.vocab: %d tokens, want at most %d", len(vocab), maxID)
+	}
+	tokens, scores := make([]string, len(vocab)), make([]float64, len(vocab))
+	for i, v := range vocab {
+		if json.Unmarshal(v[0], &tokens[i]) != nil || json.Unmarshal(v[1], &scores[i]) != nil || tokens[i] == "" {
+			return nil, fmt.Errorf("model.vocab: entry %d is not a token and its score", i)
+		}
+	}
+	id := int32(-1)
+	if unk != nil {
+		if id = *unk; id < 0 || int(id) >= len(tokens) {
+			return nil, fmt.Errorf("model.unk_id: %d is not one of %d tokens", id, len(tokens))
+		}
+	}
+	return newUnigram(tokens, scores, id)
+}
+
+func readBPE(f *fields) (*bpe, error) {
 	var (
 		m              = &bpe{cache: newCache()}
 		vocab          map[string]uint32
@@ -21,11 +76,6 @@ func readModel(raw json.RawMessage) (*bpe, error) {
 		dropout        float64
 		fallback       bool
 	)
-	f := readFields(raw, "model")
-	f.may("type", &kind)
-	if kind != "BPE" {
-		f.refuse("type", kind, `"BPE"`)
-	}
 	f.need("vocab", &vocab)
 	f.need("merges", &merges)
 	f.may("unk_token", &unk)

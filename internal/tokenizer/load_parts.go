@@ -19,29 +19,16 @@ func readNormalizer(raw json.RawMessage, at string) ([]normalizer, error) {
 		out = append(out, lowercase)
 	case "Replace":
 		out = append(out, readRewrite(f))
+	case "Strip":
+		out = append(out, readStrip(f))
+	case "Precompiled":
+		out = append(out, readCharsmap(f))
 	case "Sequence":
 		return readSequence(f, "normalizers", readNormalizer)
 	default:
-		f.refuse("type", kind, "null, NFC, Lowercase, Replace, Sequence")
+		f.refuse("type", kind, "null, NFC, Lowercase, Replace, Strip, Precompiled, Sequence")
 	}
 	return out, f.done()
-}
-
-// readRewrite reads the normalizer Replace.
-func readRewrite(f *fields) normalizer {
-	var (
-		what    map[string]string
-		content string
-	)
-	f.need("pattern", &what)
-	f.need("content", &content)
-	if literal := what["String"]; len(what) == 1 && literal != "" {
-		return func(s string) string { return strings.ReplaceAll(s, literal, content) }
-	}
-	if len(what) != 1 || what["Regex"] != `\s+` {
-		f.refuse("pattern", what, `{"String": ...}, {"Regex": "\\s+"}`)
-	}
-	return blanks(content)
 }
 
 // maxNested bounds sequences in sequences: each level reads its text again.
@@ -96,10 +83,14 @@ func readSplit(raw json.RawMessage, at string) ([]splitter, error) {
 		out = p
 	case "Split":
 		out = readPattern(f)
+	case "WhitespaceSplit":
+		out = pattern{scan: scanBlank, behavior: removed}
+	case "Metaspace":
+		out = readMetaspace(f)
 	case "Sequence":
 		return readSequence(f, "pretokenizers", readSplit)
 	default:
-		f.refuse("type", kind, "ByteLevel, Digits, Split, Sequence")
+		f.refuse("type", kind, "ByteLevel, Digits, Split, WhitespaceSplit, Metaspace, Sequence")
 	}
 	return []splitter{out}, f.done()
 }
@@ -169,12 +160,18 @@ func readDecoder(raw json.RawMessage) ([]stage, error) {
 			out = append(out, func(next sink) sink { return &bytesToText{next: next} })
 		case "Fuse":
 			fused = true
+		case "Metaspace":
+			m := readMetaspace(f)
+			if fused {
+				f.refuse("type", kind, "Metaspace before Fuse")
+			}
+			out = append(out, func(next sink) sink { return &unmarked{next: next, m: m} })
 		case "Replace":
 			out = append(out, readReplace(f, fused))
 		case "Sequence":
 			return readSequence(f, "decoders", read)
 		default:
-			f.refuse("type", kind, "null, ByteLevel, Fuse, Replace, Sequence")
+			f.refuse("type", kind, "null, ByteLevel, Fuse, Metaspace, Replace, Sequence")
 		}
 		return out, f.done()
 	}

@@ -38,7 +38,15 @@ func TestRefuses(t *testing.T) {
 		{"version", "version", `"2.0"`, `version: "2.0" is not supported`, "version"},
 		{"section", "flavour", `1`, `flavour: 1 is not supported`, "flavour"},
 
-		{"model type", "model", `{"type":"Unigram","vocab":[]}`, `model.type: "Unigram"`, "model.type"},
+		{"model type", "model", `{"type":"WordPiece","vocab":{}}`, `model.type: "WordPiece"`, "model.type"},
+		{"unigram bytes", "model", `{"type":"Unigram","vocab":[],"byte_fallback":true}`, "model.byte_fallback: true", "model.byte_fallback"},
+		{"unigram entry", "model", `{"type":"Unigram","vocab":[["a"]]}`, "model.vocab: entry 0 is not a token and its score", ""},
+		{"unigram twice", "model", `{"type":"Unigram","vocab":[["a",1],["a",2]]}`, "model.vocab: a token is there twice", ""},
+		{"unigram unknown", "model", `{"type":"Unigram","vocab":[["a",1]],"unk_id":1}`, "model.unk_id: 1 is not one of 1 tokens", ""},
+		{"mark", "pre_tokenizer", `{"type":"Metaspace","replacement":"__"}`, `pre_tokenizer.replacement: "__"`, "pre_tokenizer.replacement"},
+		{"mark of the first", "pre_tokenizer", `{"type":"Metaspace","replacement":"_","prepend_scheme":"first"}`, `pre_tokenizer.prepend_scheme: "first"`, "pre_tokenizer.prepend_scheme"},
+		{"set with a range", "normalizer", `{"type":"Replace","pattern":{"Regex":"[a-z]"},"content":""}`, `normalizer.pattern: {"Regex":"[a-z]"}`, "normalizer.pattern"},
+		{"charsmap", "normalizer", `{"type":"Precompiled","precompiled_charsmap":"/////w=="}`, "normalizer.precompiled_charsmap: is damaged", ""},
 		{"no vocab", "model", `{"merges":[]}`, "model.vocab: is missing", ""},
 		{"no merges", "model", `{"vocab":{}}`, "model.merges: is missing", ""},
 		{"null model", "model", `null`, "model: is missing", ""},
@@ -65,7 +73,7 @@ func TestRefuses(t *testing.T) {
 		{"empty type", "normalizer", `{"type":""}`, `normalizer.type: ""`, "normalizer.type"},
 		{"case of a field", "normalizer", `{"Type":"NFC"}`, "normalizer.type: is missing", ""},
 
-		{"pre-tokenizer", "pre_tokenizer", `{"type":"Metaspace"}`, `pre_tokenizer.type: "Metaspace"`, "pre_tokenizer.type"},
+		{"pre-tokenizer", "pre_tokenizer", `{"type":"Punctuation"}`, `pre_tokenizer.type: "Punctuation"`, "pre_tokenizer.type"},
 		{"expression", "pre_tokenizer", `{"type":"Split","pattern":{"Regex":"\\w+"},"behavior":"Isolated","invert":false}`, `pre_tokenizer.pattern.Regex: "\\w+"`, "pre_tokenizer.pattern.Regex"},
 		{"no pattern", "pre_tokenizer", `{"type":"Split","pattern":{},"behavior":"Isolated","invert":false}`, "pre_tokenizer.pattern: {}", "pre_tokenizer.pattern"},
 		{"empty pattern", "pre_tokenizer", `{"type":"Split","pattern":{"String":""},"behavior":"Isolated","invert":false}`, "pre_tokenizer.pattern", "pre_tokenizer.pattern"},
@@ -156,7 +164,7 @@ func TestUnknownTokenThatIsUnknown(t *testing.T) {
 
 // FuzzLoad gives any bytes to Parse; what it accepts must work.
 func FuzzLoad(f *testing.F) {
-	for _, name := range []string{"gpt2_short", "added", "chars_removed", "llama3", "clip_holes"} {
+	for _, name := range []string{"gpt2_short", "added", "chars_removed", "llama3", "clip_holes", "siglip", "t5"} {
 		b, err := os.ReadFile("testdata/" + name + ".json")
 		if err != nil {
 			f.Fatal(err)
@@ -173,6 +181,7 @@ func FuzzLoad(f *testing.F) {
 		}
 		f.Add(b)
 	}
+	f.Add([]byte(file("model", `{"type":"Unigram","vocab":[["<unk>",0],["a",-1.5],["ab",-2],["\u2581",-3]],"unk_id":0}`)))
 	f.Add([]byte(file("model", `{"vocab":{"a":0,"aa":1},"merges":["a a"],"unk_token":"a","fuse_unk":true}`)))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		tok, err := Parse(b)

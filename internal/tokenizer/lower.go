@@ -52,25 +52,3 @@ func lowerRune(r rune) rune {
 	}
 	return unicode.ToLower(r)
 }
-
-// blanks puts by in the place of each run of white space (the expression \s+).
-func blanks(by string) normalizer {
-	return func(s string) string {
-		var b strings.Builder
-		for s != "" {
-			n := run(s, space)
-			if n > 0 {
-				b.WriteString(by)
-				s = s[n:]
-				continue
-			}
-			n = strings.IndexFunc(s, unicode.IsSpace)
-			if n < 0 {
-				n = len(s)
-			}
-			b.WriteString(s[:n])
-			s = s[n:]
-		}
-		return b.String()
-	}
-}

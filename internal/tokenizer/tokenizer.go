@@ -12,12 +12,18 @@ type Tokenizer struct {
 	added     *addedTokens
 	normalize []normalizer
 	split     []splitter
-	model     *bpe
+	model     model
+	vocab     map[string]int32 // the model's
 	post      []template
 	decode    []stage
 	tokens    []string // by id; "" where there is none
 	size      int
 	scratch   sync.Pool
+}
+
+// model turns a piece into ids, which it appends.
+type model interface {
+	encode(ids []int32, piece string, w *work) ([]int32, error)
 }
 
 // Encode returns the ids of text without the tokens that the post-processor
@@ -102,6 +108,7 @@ type work struct {
 	outer, inner  []segment
 	pieces, spare []string
 	merge         merger
+	best          []best
 }
 
 // encodePart appends the ids of text that holds no added token.
@@ -120,7 +127,7 @@ func (t *Tokenizer) encodePart(ids []int32, text string, w *work) ([]int32, erro
 	defer func() { clear(w.pieces); clear(w.spare) }() // lets go of the text
 	var err error
 	for _, p := range w.pieces {
-		if ids, err = t.model.encode(ids, p, &w.merge); err != nil {
+		if ids, err = t.model.encode(ids, p, w); err != nil {
 			return nil, err
 		}
 	}
@@ -133,7 +140,7 @@ func (t *Tokenizer) ID(token string) (int32, bool) {
 	if id, ok := t.added.ids[token]; ok {
 		return id, true
 	}
-	id, ok := t.model.vocab[token]
+	id, ok := t.vocab[token]
 	return id, ok
 }
 

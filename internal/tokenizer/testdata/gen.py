@@ -1,6 +1,6 @@
 """Makes the golden files of this folder with the reference library.
 
-    pip install tokenizers==0.22.2
+    pip install tokenizers==0.22.2 sentencepiece==0.2.3
     python gen.py                              # all files of this folder
     python gen.py only NAME...                 # those of these names
     python gen.py FILE FOLDER/NAME N           # one tokenizer.json and its goldens, with N random texts
@@ -281,6 +281,70 @@ def clip_holes():
     return Tokenizer.from_str(json.dumps(raw))
 
 
+# Some rules of SentencePiece, of which one is the beginning of another.
+RULES = {"\uff21": "A", "\ufb01": "fi", "e\u0301": "\u00e9", "\u00a0": " ", "\u2026": "...", "\u200d": "", "\u00bd": "1/2", "\u6f22": "kan", "\u2460": "1",
+         "n\u0303": "\u00f1", "\t": " ", "\n": " ", "\r": " ", "\u3000": " ", "q": "k", "q\u0307": "Q"}
+
+
+def charsmap():
+    """The rules as SentencePiece compiles them."""
+    import io
+    import tempfile
+    import sentencepiece
+    with tempfile.TemporaryDirectory() as d:
+        rules = pathlib.Path(d) / "rules.tsv"
+        rules.write_text("".join("%s\t%s\n" % (" ".join("%X" % ord(c) for c in k), " ".join("%X" % ord(c) for c in v)) for k, v in RULES.items()))
+        out = io.BytesIO()
+        sentencepiece.SentencePieceTrainer.train(
+            sentence_iterator=iter(SENTENCES.split("\n")), model_writer=out, vocab_size=400, hard_vocab_limit=False, minloglevel=2, normalization_rule_tsv=str(rules))
+    proto = out.getvalue()
+    # ModelProto.normalizer_spec is field 3, its precompiled_charsmap field 2.
+    def varint(b, i):
+        n = shift = 0
+        while True:
+            n |= (b[i] & 127) << shift
+            i, shift = i + 1, shift + 7
+            if b[i - 1] < 128:
+                return n, i
+    def fields(b):
+        i = 0
+        while i < len(b):
+            tag, i = varint(b, i)
+            kind = tag & 7
+            if kind == 0:
+                v, i = varint(b, i)
+            else:
+                n, i = {1: (8, i), 5: (4, i)}.get(kind) or varint(b, i)
+                v, i = b[i:i + n], i + n
+            yield tag >> 3, v
+    spec = next(v for k, v in fields(proto) if k == 3)
+    return next(v for k, v in fields(spec) if k == 2)
+
+
+def siglip(charsmap_of=charsmap):
+    """In the manner of SigLIP: the texts in lower case and without punctuation, cut by the unigram model."""
+    tok = Tokenizer(models.Unigram())
+    tok.normalizer = normalizers.Sequence([
+        normalizers.Lowercase(), normalizers.Replace(Regex(r"""[!"#$%&'\(\)\*\+,\-.:;=?@\[\\\]\^_`{\|}~]"""), ""), normalizers.Replace(Regex(r"\s+"), " "),
+        normalizers.Strip(), normalizers.Precompiled(charsmap_of()), normalizers.Replace(Regex(" {2,}"), " ")])
+    tok.pre_tokenizer = pre_tokenizers.Metaspace(replacement="\u2581", prepend_scheme="always")
+    tok.decoder = decoders.Metaspace(replacement="\u2581", prepend_scheme="always")
+    trainer = trainers.UnigramTrainer(vocab_size=300, show_progress=False, special_tokens=["<pad>", "</s>", "<unk>"], unk_token="<unk>")
+    tok.train_from_iterator(SENTENCES.split("\n"), trainer)
+    tok.add_special_tokens([AddedToken("</s>", lstrip=True, rstrip=True, normalized=False), AddedToken("<unk>", lstrip=True, rstrip=True, normalized=False)])
+    tok.post_processor = processors.TemplateProcessing(single="$A </s>", pair="$A </s> $B </s>", special_tokens=[("</s>", 1)])
+    return tok
+
+
+def t5():
+    """Blanks cut first, blanks at both ends of a text kept, no mark before it."""
+    tok = siglip()
+    tok.normalizer = normalizers.Precompiled(charsmap())
+    tok.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Metaspace(replacement="\u2581", prepend_scheme="never", split=False)])
+    tok.decoder = decoders.Metaspace(replacement="\u2581", prepend_scheme="never")
+    return tok
+
+
 def chars(fuse, pre, decoder):
     """No bytes: characters the vocabulary doesn't know become <unk>."""
     tok = Tokenizer(models.BPE(unk_token="<unk>", fuse_unk=fuse))
@@ -298,7 +362,7 @@ def split(pattern, behavior, invert=False):
 
 ALL = {
     "gpt2": (gpt2, 60), "gpt2_short": (gpt2_short, 40), "qwen2": (qwen2, 60), "llama3": (llama3, 60), "smollm": (smollm, 60), "bart": (bart, 30),
-    "prefix": (prefix, 30), "added": (added, 120), "clip": (clip, 120), "clip_holes": (clip_holes, 60),
+    "prefix": (prefix, 30), "added": (added, 120), "clip": (clip, 120), "clip_holes": (clip_holes, 60), "siglip": (siglip, 120), "t5": (t5, 60),
     "chars_unk": (lambda: chars(False, split(" ", "merged_with_next"), None), 10),
     "chars_fuse": (lambda: chars(True, split(" ", "merged_with_previous"), decoders.Fuse()), 10),
     "chars_removed": (lambda: chars(True, split("a", "removed"), decoders.Sequence([decoders.Replace("e", "_e_"), decoders.Fuse()])), 10),
