@@ -10,9 +10,6 @@ import (
 	"gonum.org/v1/plot/vg/draw"
 )
 
-// plotPlotter is shorter than the library's name for what draws into a plot.
-type plotPlotter = plot.Plotter
-
 // bar is one arm at one probe.
 type bar struct {
 	arm   int
@@ -62,7 +59,7 @@ func probeChart(suite string, groups []group) (chart, bool) {
 		label += " of " + suite
 	}
 	label += ". " + strings.Join(said, "; ") + "."
-	return newChart(label, func(float64) float64 { return total + axisHeight }, func(c draw.Canvas) {
+	return newChart(label, total+axisHeight, total+axisHeight, func(c draw.Canvas) {
 		names := letters(12, "soft")
 		left := min(names.Width(longest)+10, c.Size().X*.3)
 		p := newPlot()

@@ -31,19 +31,19 @@ const (
 	narrow = 340
 )
 
-// newChart draws one figure in both widths. label tells those who don't see it
-// what it shows. paint fills a canvas of the height that it gave for the width.
-func newChart(label string, height func(width float64) float64, paint func(c draw.Canvas)) chart {
-	one := func(class string, width float64) template.HTML {
-		c := vgsvg.New(vg.Length(width), vg.Length(height(width)))
+// newChart draws one figure in both widths, of the heights given. label tells
+// those who don't see it what it shows; paint fills a canvas.
+func newChart(label string, wideHeight, narrowHeight float64, paint func(c draw.Canvas)) chart {
+	one := func(class string, width, height float64) template.HTML {
+		c := vgsvg.New(vg.Length(width), vg.Length(height))
 		paint(draw.New(c))
 		var b bytes.Buffer
 		if _, err := c.WriteTo(&b); err != nil {
-			return template.HTML(html.EscapeString(err.Error())) // a buffer takes all
+			panic(err) // a buffer takes all
 		}
-		return themed(b.String(), class, label, width, height(width))
+		return themed(b.String(), class, label, width, height)
 	}
-	return chart{Wide: one("wide", wide), Narrow: one("narrow", narrow)}
+	return chart{Wide: one("wide", wide, wideHeight), Narrow: one("narrow", narrow, narrowHeight)}
 }
 
 // inks are the page's colours. The plot draws each as a colour of its own,
@@ -118,13 +118,13 @@ func newPlot() *plot.Plot {
 		a.Label.TextStyle = letters(12, "soft")
 		a.Label.TextStyle.XAlign, a.Label.TextStyle.YAlign = align.XAlign, align.YAlign
 		a.Label.Padding = 4
-		a.LineStyle.Color, a.LineStyle.Width = ink("line"), 1
-		a.Tick.LineStyle.Color, a.Tick.LineStyle.Width = ink("line"), 1
+		a.Color, a.Width = ink("line"), 1
+		a.Tick.Color, a.Tick.Width = ink("line"), 1
 		a.Tick.Length = 4
 		a.Padding = 0
 	}
 	p.Y.Tick.Length = 0
-	p.Y.LineStyle.Width = 0
+	p.Y.Width = 0
 	return p
 }
 
