@@ -5,7 +5,7 @@
     python gen.py
 
 clip/ has the layout of public CLIP exports, with two graphs in onnx/; clip-one/ is the same model
-as one graph. Weights are random, so the rows say nothing; they only have to be equal.
+as one graph; siglip/ is a SigLIP, which pads all texts to its context and has no projection. Weights are random, so the rows say nothing; they only have to be equal.
 golden.json has of each text its ids, and of each text and picture its row; pixels.bin has the
 numbers of the pictures after preprocessing (float32, little-endian, one picture after another).
 A new run gives other weights.
@@ -123,5 +123,45 @@ def clip():
                ["text_embeds", "image_embeds"], {"input_ids": seq, "attention_mask": seq, "pixel_values": pic})
 
 
+def siglip():
+    torch.manual_seed(2)
+    out = HERE / "siglip"
+    shutil.rmtree(out, ignore_errors=True)
+    (out / "onnx").mkdir(parents=True)
+    shutil.copy(HERE.parents[2] / "internal/tokenizer/testdata/siglip.json", out / "tokenizer.json")
+    tok = PreTrainedTokenizerFast(tokenizer_file=str(out / "tokenizer.json"), pad_token="</s>", eos_token="</s>", unk_token="<unk>", model_max_length=CONTEXT)
+    small = dict(hidden_size=16, intermediate_size=32, num_hidden_layers=2, num_attention_heads=2)
+    config = SiglipConfig(
+        text_config=dict(small, vocab_size=len(tok), max_position_embeddings=CONTEXT, bos_token_id=0, eos_token_id=1, pad_token_id=1),
+        vision_config=dict(small, image_size=24, patch_size=8), attn_implementation="eager")
+    config.text_config.projection_size = 16  # as wide as the other tower
+    model = SiglipModel(config).eval()
+    with torch.no_grad():
+        for p in model.parameters():
+            p.add_(torch.randn_like(p) * 0.15)
+    config.save_pretrained(out)
+    pad = {"content": "</s>", "lstrip": True, "normalized": False, "rstrip": True, "single_word": False}
+    (out / "tokenizer_config.json").write_text(json.dumps({"model_max_length": CONTEXT, "tokenizer_class": "SiglipTokenizer"}))
+    (out / "special_tokens_map.json").write_text(json.dumps({"pad_token": pad, "eos_token": "</s>", "unk_token": "<unk>"}))
+    processor = SiglipImageProcessor(size={"height": 24, "width": 24})
+    processor.save_pretrained(out)
+
+    def texts(ids, mask=None):
+        return model.get_text_features(input_ids=ids)
+
+    def images(pixels):
+        return model.get_image_features(pixel_values=pixels)
+
+    with torch.no_grad():
+        golden(out, images, texts, tok, "max_length", processor)
+        ids = torch.ones(2, CONTEXT, dtype=torch.long)
+        pic = {0: "batch_size"}
+        export(model, lambda i: texts(i), (ids,), out / "onnx/text_model.onnx", ["input_ids"], ["pooler_output"],
+               {"input_ids": {0: "batch_size", 1: "sequence_length"}, "pooler_output": pic})
+        export(model, images, (torch.zeros(2, 3, 24, 24),), out / "onnx/vision_model.onnx", ["pixel_values"], ["pooler_output"],
+               {"pixel_values": pic, "pooler_output": pic})
+
+
 if __name__ == "__main__":
     clip()
+    siglip()
