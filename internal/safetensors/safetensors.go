@@ -223,7 +223,7 @@ func (f *File) Read(name string, data []float32) error {
 	if n := elements(e.Shape); n != int64(len(data)) {
 		return fmt.Errorf("read tensor %s: shape %v has %d elements; want %d", name, e.Shape, n, len(data))
 	}
-	buf := make([]byte, min(1<<20, 4*len(data)))
+	buf := make([]byte, min(8<<20, 4*len(data)))
 	at := f.from + e.Offsets[0]
 	for len(data) > 0 {
 		b := buf[:min(len(buf), 4*len(data))]
