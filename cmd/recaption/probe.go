@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -82,8 +81,10 @@ those of the items that are left.`,
 			if suite == scenesSuite {
 				cfg := probe.DefaultScenes()
 				cfg.Set.Seed, cfg.Families = seed, families
-				if asked, err = probe.Scenes(c.Context(), cfg); err != nil {
+				if asked, err = probe.Scenes(c.Context(), cfg); err != nil && c.Context().Err() == nil {
 					return usagef("%w", err)
+				} else if err != nil {
+					return err
 				}
 				const texts = 8000
 				o.Texts = probe.SceneTexts(seed, texts)
@@ -98,7 +99,12 @@ those of the items that are left.`,
 			}
 			defer e.Close()
 			o.Progress = tenths(newLog(s.Log).Info)
-			return probeSuite(c.Context(), c.OutOrStdout(), e, asked, o, asJSON)
+			r, err := probe.Run(c.Context(), e, asked, o)
+			if err != nil {
+				return err
+			}
+			r.Model = model
+			return printResult(c.OutOrStdout(), r, asJSON)
 		},
 	}
 	f := c.Flags()
@@ -114,11 +120,9 @@ those of the items that are left.`,
 	return c
 }
 
-func probeSuite(ctx context.Context, w io.Writer, t probe.Towers, s *probe.Suite, o probe.Options, asJSON bool) error {
-	r, err := probe.Run(ctx, t, s, o)
-	if err != nil {
-		return err
-	}
+// printResult prints what was found; pictures that were missing are an error.
+func printResult(w io.Writer, r *probe.Result, asJSON bool) error {
+	var err error
 	if asJSON {
 		e := json.NewEncoder(w)
 		e.SetEscapeHTML(false)

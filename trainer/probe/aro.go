@@ -119,7 +119,7 @@ func readRelations(a *album, path string) error {
 		func(relation string, _ int) bool { return !slices.Contains(aroSymmetric, relation) })
 }
 
-// mostAttributes is how many items a pair of attributes must have to count for
+// leastOfAttributes is how many items a pair of attributes must have to count for
 // the mean, as published.
 const leastOfAttributes = 25
 

@@ -22,7 +22,7 @@ import (
 // ErrData is wrapped by errors about a suite's published files.
 var ErrData = errors.New("suite can't be read")
 
-// Loaders by the names that Load knows.
+// loaders by the names that Load knows.
 var loaders = map[string]func(data, images string) (*Suite, error){
 	"sugarcrepe": LoadSugarCrepe,
 	"aro":        LoadARO,
@@ -48,7 +48,7 @@ func Load(suite, data, images string) (*Suite, error) {
 	return load(data, images)
 }
 
-// gallery collects the pictures of a suite that is being read.
+// album collects the pictures of a suite that is being read.
 type album struct {
 	suite   *Suite
 	dir     string

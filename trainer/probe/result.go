@@ -3,6 +3,7 @@ package probe
 // Result is what a suite found out about towers.
 type Result struct {
 	Suite   string         `json:"suite"`
+	Model   string         `json:"model,omitempty"` // set by who ran it
 	Images  int            `json:"images"`
 	Texts   int            `json:"texts"`     // different ones
 	Cut     int            `json:"texts_cut"` // those that are longer than the towers read; -1: unknown

@@ -1,6 +1,7 @@
 package probe
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -46,12 +47,13 @@ type processorConfig struct {
 	Std          []float32       `json:"image_std"`
 	DoConvertRGB *bool           `json:"do_convert_rgb"`
 	DoPad        *bool           `json:"do_pad"`
+	Square       *bool           `json:"use_square_size"`
 }
 
 // fieldsOfProcessor are the fields above and those without effect on pixels.
 var fieldsOfProcessor = []string{
 	"image_processor_type", "do_resize", "size", "resample", "do_center_crop", "crop_size", "do_rescale", "rescale_factor",
-	"do_normalize", "image_mean", "image_std", "do_convert_rgb", "do_pad",
+	"do_normalize", "image_mean", "image_std", "do_convert_rgb", "do_pad", "use_square_size",
 	"processor_class", "feature_extractor_type", "data_format", "return_tensors", "input_data_format", "device", "disable_grouping",
 }
 
@@ -96,11 +98,10 @@ func (c processorConfig) transform() (transform, error) {
 	bad := func(name string, found, expected any) {
 		errs = append(errs, refuse(name+" of preprocessor_config.json", found, expected))
 	}
-	kind := c.Type
-	if kind == "" {
-		kind = strings.Replace(c.OldType, "FeatureExtractor", "ImageProcessor", 1)
-	}
-	d, known := processors[strings.TrimSuffix(kind, "Fast")]
+	// Older files call it CLIPFeatureExtractor, in either field; newer ones name
+	// which implementation it was.
+	kind := strings.Replace(cmp.Or(c.Type, c.OldType), "FeatureExtractor", "ImageProcessor", 1)
+	d, known := processors[strings.TrimSuffix(strings.TrimSuffix(kind, "Fast"), "Pil")]
 	if !known {
 		bad("image_processor_type", fmt.Sprintf("%q", kind), fmt.Sprintf("one of %q", slices.Sorted(maps.Keys(processors))))
 	}
@@ -109,6 +110,9 @@ func (c processorConfig) transform() (transform, error) {
 	set(&t.crop, c.DoCenterCrop)
 	if c.DoPad != nil && *c.DoPad {
 		bad("do_pad", true, false)
+	}
+	if c.Square != nil && *c.Square {
+		bad("use_square_size", true, false)
 	}
 	if c.DoConvertRGB != nil && !*c.DoConvertRGB {
 		bad("do_convert_rgb", false, true)
