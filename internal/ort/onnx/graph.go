@@ -5,7 +5,9 @@ package onnx
 
 import (
 	"encoding/binary"
+	"maps"
 	"math"
+	"slices"
 )
 
 // The numbers of the element types that are used here; they are also those of ONNX Runtime.
@@ -39,7 +41,8 @@ type Port struct {
 	Dims []any
 }
 
-// A Tensor is a constant: exactly one of the data fields is set.
+// A Tensor is a constant: exactly one of the data fields is set. Without
+// dimensions it is a scalar.
 type Tensor struct {
 	Name   string
 	Dims   []int64
@@ -48,7 +51,8 @@ type Tensor struct {
 	Bools  []bool
 }
 
-// A Node applies an operator. Attrs are int64, float32, string or []int64.
+// A Node applies an operator. Attrs are int64, int, float32, string, []int64 or
+// Tensor.
 type Node struct {
 	Op      string
 	Domain  string
@@ -69,8 +73,7 @@ func (g *Graph) Ints(name string, v ...int64) string {
 	return name
 }
 
-// Marshal encodes the model. Equal graphs without several attributes on one
-// node give equal bytes.
+// Marshal encodes the model. Equal graphs give equal bytes.
 func (g *Graph) Marshal() []byte {
 	var m message
 	m.varint(1, irVersion)
@@ -119,8 +122,8 @@ func (n Node) encode() message {
 		m.text(2, s)
 	}
 	m.text(4, n.Op)
-	for name, v := range n.Attrs {
-		m.nested(5, attribute(name, v))
+	for _, name := range slices.Sorted(maps.Keys(n.Attrs)) {
+		m.nested(5, attribute(name, n.Attrs[name]))
 	}
 	if n.Domain != "" {
 		m.text(7, n.Domain)
@@ -151,6 +154,9 @@ func attribute(name string, v any) message {
 			m.varint(8, uint64(i))
 		}
 		m.varint(20, 7)
+	case Tensor:
+		m.nested(5, v.encode())
+		m.varint(20, 4)
 	default:
 		panic("onnx: attribute " + name + " has an unknown type")
 	}
