@@ -140,6 +140,9 @@ type File struct {
 // lie within the file, one behind the other without gaps, as the format asks.
 func Open(r io.ReaderAt, size int64) (*File, error) {
 	var length [8]byte
+	if size < int64(len(length)) {
+		return nil, fmt.Errorf("%w: a file of %d bytes", ErrMalformed, size)
+	}
 	if _, err := r.ReadAt(length[:], 0); err != nil {
 		return nil, bad("length of the header", err)
 	}

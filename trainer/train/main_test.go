@@ -1,0 +1,9 @@
+package train
+
+import (
+	"testing"
+
+	"recaption/internal/ort/orttest"
+)
+
+func TestMain(m *testing.M) { orttest.Main(m) }
