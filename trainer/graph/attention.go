@@ -2,59 +2,64 @@ package graph
 
 import "math"
 
-// heads is the shape of attention: how rows of tokens become heads and back.
+// heads is the shape of attention: how rows become heads and back. Rows are positions
+// first: row t·batch + s is position t of sample s, so that FusedMatMul can read heads
+// where a linear layer left them, as [positions, batch, heads, width of a head].
 type heads struct {
-	split string // shape [batch, tokens, heads, width of a head]
-	width int
-	scale float64
-	mask  string // added to the logits; empty: every token sees all
+	keys, queries string // that shape, of keys and values, and of queries
+	width         int
+	scale         float64
+	mask          string // added to the logits; empty: every query sees all
 }
 
-// headsOf gives the shape, where tokens is the list [batch, tokens].
-func (b *builder) headsOf(tokens string, t Tower, mask string) heads {
+// headsOf gives the shape of queries and keys of so many positions.
+func (b *builder) headsOf(t Tower, queries, keys, mask string) heads {
 	size := t.Width / t.Heads
-	return heads{
-		split: b.concat(0, tokens, b.ints(int64(t.Heads), int64(size))),
-		width: t.Width, scale: 1 / math.Sqrt(float64(size)), mask: mask,
-	}
+	split := func(positions string) string { return b.concat(0, positions, b.ints(-1, int64(t.Heads), int64(size))) }
+	return heads{keys: split(keys), queries: split(queries), width: t.Width, scale: 1 / math.Sqrt(float64(size)), mask: mask}
 }
 
-func (b *builder) splitHeads(x string, h heads) string {
-	return b.transpose(b.op("Reshape", nil, x, h.split), 0, 2, 1, 3)
+// order says how a product takes a factor: transposed, and whether it lies positions
+// first. The others, and results, are [batch, heads, positions, any].
+type order struct{ transposed, positions bool }
+
+// perHead is a product for each head of each sample, times alpha.
+func (b *builder) perHead(x, y string, ox, oy order, alpha float64) string {
+	out := b.op("FusedMatMul", attrs{
+		"transA": flag(ox.transposed), "transBatchA": flag(ox.positions),
+		"transB": flag(oy.transposed), "transBatchB": flag(oy.positions), "alpha": float32(alpha),
+	}, x, y)
+	b.g.Nodes[len(b.g.Nodes)-1].Domain = contrib
+	return out
 }
 
-func (b *builder) joinHeads(x string, h heads) string {
-	return b.rows(b.transpose(x, 0, 2, 1, 3), h.width)
-}
-
-// attention is the layer from the residual stream x, of rows, to the sum of x
-// and what its heads read. The way back gives the gradient of x.
-func (b *builder) attention(name, norm, x string, t Tower, h heads) (string, func(dx string) string) {
-	n := b.norm(x, t.Width, t.Epsilon)
-	in := &afterNorm{b: b, norm: norm, y: n.y, scale: 1}
-	q2, backQ := in.layer(name + ".q_proj")
-	k2, backK := in.layer(name + ".k_proj")
-	v2, backV := in.layer(name + ".v_proj")
-	q, k, v := b.splitHeads(q2, h), b.splitHeads(k2, h), b.splitHeads(v2, h)
-	logits := b.product(q, k, false, true, h.scale)
+// attend is softmax(q·kᵀ + mask)·v of rows. The way back gives their gradients.
+func (b *builder) attend(h heads, q, k, v string) (string, func(do string) (dq, dk, dv string)) {
+	split := func(x, shape string) string { return b.op("Reshape", nil, x, shape) }
+	join := func(x string) string { return b.rows(b.transpose(x, 2, 0, 1, 3), h.width) }
+	q, k, v = split(q, h.queries), split(k, h.keys), split(v, h.keys)
+	var (
+		plain  = order{}
+		turned = order{transposed: true}
+		first  = order{positions: true}
+		both   = order{transposed: true, positions: true}
+	)
+	logits := b.perHead(q, k, first, both, h.scale)
 	if h.mask != "" {
 		logits = b.add(logits, h.mask)
 	}
 	p := b.op("Softmax", attrs{"axis": int64(-1)}, logits)
-	out, back := b.linear(name+".out_proj", b.joinHeads(b.product(p, v, false, false, 1), h), 1, x)
-	return out, func(d string) string {
-		do := b.splitHeads(back(d), h)
-		dv := b.product(p, do, true, false, 1)
-		dp := b.product(do, v, false, true, 1)
-		// The softmax's gradient: p · (dp - Σ p·dp).
-		pd := b.mul(p, dp)
-		dl := b.sub(pd, b.mul(p, b.sum(pd, true, -1)))
-		dq := b.product(dl, k, false, false, h.scale)
-		dk := b.product(dl, q, true, false, h.scale)
-		dy := backQ(b.joinHeads(dq, h))
-		dy = b.add(dy, backK(b.joinHeads(dk, h)))
-		dy = b.add(dy, backV(b.joinHeads(dv, h)))
-		in.finish()
-		return b.normBack(n, dy, d)
+	o := b.transpose(b.perHead(p, v, plain, first, 1), 2, 0, 1, 3)
+	return b.rows(o, h.width), func(do string) (dq, dk, dv string) {
+		do = split(do, h.queries)
+		dv = join(b.perHead(p, do, turned, first, 1))
+		dp := b.perHead(do, v, first, both, 1)
+		// The softmax's gradient: p · (dp - Σ p·dp), where the sum over all keys is also
+		// Σ o·do over the width of a head (Dao et al., arXiv 2205.14135).
+		along := b.transpose(b.sum(b.mul(o, do), true, 3), 1, 2, 0, 3)
+		dl := b.mul(p, b.sub(dp, along))
+		dq = join(b.perHead(dl, k, plain, first, h.scale))
+		dk = join(b.perHead(dl, q, turned, first, h.scale))
+		return dq, dk, dv
 	}
 }

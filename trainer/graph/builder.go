@@ -236,7 +236,7 @@ func (b *builder) outputGradients() {
 			dims[i] = d
 		}
 		if name == tokenEmbedding {
-			dims = []any{"texts", "length", shape[1]}
+			dims = []any{"length", "texts", shape[1]}
 		}
 		b.g.Outputs = append(b.g.Outputs, onnx.Port{Name: out, Type: onnx.Float, Dims: dims})
 		b.rename(made[value], value, out)

@@ -176,8 +176,9 @@ func (m *Model) load(name string, write func() []byte) (*program, error) {
 }
 
 // run runs a program. Gradients are written over those of before; the token
-// embedding's comes as one row a token and is added up by ids.
-func (m *Model) run(p *program, feeds []ort.Feed, names []string, ids []int64) ([]*ort.Value, error) {
+// embedding's comes as one row a token and is added up by ids, texts of length
+// tokens.
+func (m *Model) run(p *program, feeds []ort.Feed, names []string, ids []int64, length int) ([]*ort.Value, error) {
 	for _, i := range p.reads {
 		feeds = append(feeds, ort.Feed{Name: m.Tensors[i].Name, Value: m.bound[i].data})
 	}
@@ -208,7 +209,9 @@ func (m *Model) run(p *program, feeds []ort.Feed, names []string, ids []int64) (
 		t := m.Tensors[m.token]
 		clear(t.Gradient)
 		width := t.Shape[1]
-		for k, id := range ids {
+		texts := len(ids) / length
+		for k := range ids { // positions first, as the graph has them
+			id := ids[k%texts*length+k/texts]
 			to, row := t.Gradient[int(id)*width:][:width], rows[k*width:][:width]
 			for j, v := range row {
 				to[j] += v
@@ -271,7 +274,7 @@ func (m *Model) Step(b Batch) (float32, error) {
 	if in.err != nil {
 		return 0, in.err
 	}
-	out, err := m.run(p, feeds, []string{OutLoss}, ids)
+	out, err := m.run(p, feeds, []string{OutLoss}, ids, b.Length)
 	if err != nil {
 		return 0, err
 	}

@@ -26,7 +26,7 @@ func (m *Model) inParts(b Batch, images int) (float32, error) {
 	// gradients are there already, of parameters that no tower has.
 	sums := m.sums()
 	err = eachPart(images, part, func(from, to int) error {
-		return m.back("backward_images", BackwardImages, sums, from > 0, nil, func(in *values) []ort.Feed {
+		return m.back("backward_images", BackwardImages, sums, from > 0, nil, 0, func(in *values) []ort.Feed {
 			return []ort.Feed{
 				{Name: InPixels, Value: in.pixels(m.cfg, b.Pixels[from*side:to*side])},
 				{Name: ImageSlope, Value: in.rows(dImages[from*width:to*width], width)},
@@ -38,7 +38,7 @@ func (m *Model) inParts(b Batch, images int) (float32, error) {
 	}
 	err = eachPart(len(texts)/length, part, func(from, to int) error {
 		ids := texts[from*length : to*length]
-		return m.back("backward_texts", BackwardTexts, sums, from > 0, ids, func(in *values) []ort.Feed {
+		return m.back("backward_texts", BackwardTexts, sums, from > 0, ids, length, func(in *values) []ort.Feed {
 			return []ort.Feed{
 				{Name: InTexts, Value: in.ids(ids, length)},
 				{Name: TextSlope, Value: in.rows(dTexts[from*width:to*width], width)},
@@ -98,7 +98,7 @@ func (m *Model) embed(name string, write func(Config) []byte, out string, n, par
 		if in.err != nil {
 			return in.err
 		}
-		got, err := m.run(p, []ort.Feed{f}, []string{out}, nil)
+		got, err := m.run(p, []ort.Feed{f}, []string{out}, nil, 0)
 		if err != nil {
 			return err
 		}
@@ -134,7 +134,7 @@ func (m *Model) contrast(images, texts, negatives []float32) (loss float32, dIma
 	if in.err != nil {
 		return 0, nil, nil, in.err
 	}
-	out, err := m.run(p, feeds, names, nil)
+	out, err := m.run(p, feeds, names, nil, 0)
 	if err != nil {
 		return 0, nil, nil, err
 	}
@@ -152,7 +152,7 @@ func (m *Model) contrast(images, texts, negatives []float32) (loss float32, dIma
 
 // back runs a tower backward over one part. The gradients that it writes are
 // put into sums, or added to what is there.
-func (m *Model) back(name string, write func(Config) []byte, sums [][]float32, more bool, ids []int64, feeds func(in *values) []ort.Feed) error {
+func (m *Model) back(name string, write func(Config) []byte, sums [][]float32, more bool, ids []int64, length int, feeds func(in *values) []ort.Feed) error {
 	p, err := m.load(name, func() []byte { return write(m.cfg) })
 	if err != nil {
 		return err
@@ -163,7 +163,7 @@ func (m *Model) back(name string, write func(Config) []byte, sums [][]float32, m
 	if in.err != nil {
 		return in.err
 	}
-	if _, err := m.run(p, f, nil, ids); err != nil {
+	if _, err := m.run(p, f, nil, ids, length); err != nil {
 		return err
 	}
 	for _, i := range p.writes {

@@ -1,113 +1,137 @@
 package graph
 
-import (
-	"fmt"
-	"slices"
-)
-
-// layers are the blocks of a tower over the residual stream x, of rows.
-func (b *builder) layers(prefix, x string, t Tower, h heads) (string, func(dx string) string) {
-	var back []func(string) string
-	for i := range t.Layers {
-		p := fmt.Sprintf("%s.encoder.layers.%d.", prefix, i)
-		var backAttention, backMLP func(string) string
-		x, backAttention = b.attention(p+"self_attn", p+"layer_norm1", x, t, h)
-		x, backMLP = b.mlp(p+"mlp", p+"layer_norm2", x, t)
-		back = append(back, backAttention, backMLP)
-	}
-	return x, func(d string) string {
-		for _, f := range slices.Backward(back) {
-			d = f(d)
-		}
-		return d
-	}
-}
+import "recaption/internal/ort/onnx"
 
 // project is the last norm of pooled rows, the projection and the norm 1 of
 // every row. The way back takes the gradient of the features and gives that of
 // the pooled rows.
 func (b *builder) project(norm, projection, pooled string, t Tower) (string, func(df string) string) {
-	z, backNorm := b.affine(norm, b.norm(pooled, t.Width, t.Epsilon))
-	w := b.param(projection)
-	e := b.gemm(z, w, false, true, 1)
+	n := b.norm(pooled, t)
+	in := &afterNorm{b: b, norm: norm, scale: 1}
+	p := in.layer(projection, noBias)
+	e := p.of(n.y)
 	length := b.op("Sqrt", nil, b.squares(e, 1))
 	f := b.div(e, length)
 	return f, func(df string) string {
 		de := b.div(b.sub(df, b.mul(f, b.sum(b.mul(df, f), true, 1))), length)
-		b.gradient(projection, b.gemm(de, z, true, false, 1))
-		return backNorm(b.gemm(de, w, false, false, 1))
+		dy := p.back(n.y, de)
+		in.finish()
+		return b.normBack(n, dy)
 	}
 }
 
 // vision is the vision tower: images [batch, 3, size, size] become features
 // [batch, projection]. The way back takes the gradient of the features.
 func (b *builder) vision(v Vision, images string) (string, func(df string)) {
+	batch, positions := b.sizes(images, 0, 1), b.ints(int64(v.tokens()))
+	t := &transformer{
+		builder: b, prefix: "vision_model", t: v.Tower,
+		all:        b.headsOf(v.Tower, positions, positions, ""),
+		one:        b.headsOf(v.Tower, b.ints(1), positions, ""),
+		ones:       b.ones(b.mul(batch, positions)),
+		onesPooled: b.ones(batch),
+		pooled:     b.count(batch),
+		spot:       b.firstOf(v.tokens()),
+	}
+	x, backPatches := b.patches(v, images, batch)
+	pooled, backLayers := t.layers(x)
+	f, backProject := b.project("vision_model.post_layernorm", "visual_projection", pooled, v.Tower)
+	return f, func(df string) { backPatches(backLayers(backProject(df))) }
+}
+
+// patches makes the stream of images: class token and patches, with their positions,
+// after a first norm. They are read by this norm alone, so they are centred like a stream.
+func (b *builder) patches(v Vision, images, batch string) (string, func(dx string)) {
 	const p = "vision_model.embeddings."
 	n, size, w := int64(v.Image/v.Patch), int64(v.Patch), int64(v.Width)
-	side := int64(v.Channels) * size * size
-	patches := b.rows(b.transpose(b.reshape(images, -1, int64(v.Channels), n, size, n, size), 0, 2, 4, 1, 3, 5), int(side))
-	kernel := b.reshape(b.param(p+"patch_embedding.weight"), w, side)
-	class, position := b.param(p+"class_embedding"), b.param(p+"position_embedding.weight")
-	batch := b.sizes(images, 0, 1)
-	first := b.op("Expand", nil, b.reshape(class, 1, 1, w), b.concat(0, batch, b.ints(1, w)))
-	tokens := b.concat(1, first, b.reshape(b.gemm(patches, kernel, false, true, 1), -1, n*n, w))
-	embedded := b.rows(b.add(tokens, position), v.Width)
-	x, backNorm := b.affine("vision_model.pre_layrnorm", b.norm(embedded, v.Width, v.Epsilon))
-	count := int64(v.tokens())
-	x, backLayers := b.layers("vision_model", x, v.Tower, b.headsOf(b.concat(0, batch, b.ints(count)), v.Tower, ""))
-	pooled := b.rows(b.slice(b.reshape(x, -1, count, w), 1, 0, 1), v.Width)
-	f, backProject := b.project("vision_model.post_layernorm", "visual_projection.weight", pooled, v.Tower)
-	return f, func(df string) {
-		// Of the last layer's rows only the class tokens are read.
-		dClass := b.reshape(backProject(df), -1, 1, w)
-		rest := b.op("Expand", nil, b.reshape(b.number(0), 1, 1, 1), b.concat(0, batch, b.ints(n*n, w)))
-		d := backNorm(backLayers(b.rows(b.concat(1, dClass, rest), v.Width)))
-		d3 := b.reshape(d, -1, count, w)
-		dPosition := b.sum(d3, false, 0)
+	ch := int64(v.Channels)
+	side := ch * size * size
+	cut := b.rows(b.transpose(b.reshape(images, -1, ch, n, size, n, size), 2, 4, 0, 1, 3, 5), int(side))
+	kernel := b.centred(b.reshape(b.param(p+"patch_embedding.weight"), w, side), 0)
+	position := b.centred(b.param(p+"position_embedding.weight"), 1)
+	class := b.centred(b.reshape(b.param(p+"class_embedding"), 1, w), 1)
+	class = b.reshape(b.add(class, b.slice(position, 0, 0, 1)), 1, 1, w)
+	first := b.op("Expand", nil, class, b.concat(0, b.ints(1), batch, b.ints(w)))
+	rest := b.add(b.reshape(b.gemm(cut, kernel, false, true, 1), n*n, -1, w), b.reshape(b.slice(position, 0, 1, end), n*n, 1, w))
+	x, backNorm := b.affine("vision_model.pre_layrnorm", b.rows(b.concat(0, first, rest), v.Width), v.Tower)
+	return x, func(dx string) {
+		d := backNorm(dx)
+		dPosition := b.centred(b.sum(b.reshape(d, int64(v.tokens()), -1, w), false, 1), 1)
 		b.gradient(p+"position_embedding.weight", dPosition)
 		b.gradient(p+"class_embedding", b.reshape(b.slice(dPosition, 0, 0, 1), w))
-		dKernel := b.gemm(b.rows(b.slice(d3, 1, 1, end), v.Width), patches, true, false, 1)
-		b.gradient(p+"patch_embedding.weight", b.reshape(dKernel, w, int64(v.Channels), size, size))
+		dPatches := b.op("Slice", nil, d, batch, b.ints(end), b.ints(0))
+		dKernel := b.centred(b.gemm(dPatches, cut, true, false, 1), 0)
+		b.gradient(p+"patch_embedding.weight", b.reshape(dKernel, w, ch, size, size))
 	}
 }
 
-// tokenEmbedding is the one parameter whose gradient a graph gives by token
-// rather than whole: [texts, length, width], to be added up by the tokens' IDs.
-// A vocabulary is large, and a batch has few of it.
+// tokenEmbedding is the one parameter whose gradient a graph gives by token rather
+// than whole: [length, texts, width], to be added up by the tokens' IDs. A
+// vocabulary is large, and a batch has few of it.
 const tokenEmbedding = "text_model.embeddings.token_embedding.weight"
+
+// masked is added to a logit that must not count: finite, and far below any.
+const masked = -1e9
 
 // text is the text tower: tokens [texts, length] become features [texts,
 // projection], read at the first end-of-text token. What is behind it is never
 // looked at. The way back takes the gradient of the features.
-func (b *builder) text(t Text, ids string) (string, func(df string)) {
-	const positions = "text_model.embeddings.position_embedding.weight"
-	w := int64(t.Width)
-	shape := b.op("Shape", nil, ids)
-	length := b.sizes(ids, 1, 2)
-	position := b.op("Slice", nil, b.param(positions), b.ints(0), length, b.ints(0))
-	x := b.rows(b.add(b.op("Gather", attrs{"axis": int64(0)}, b.param(tokenEmbedding), ids), position), t.Width)
-	x, backLayers := b.layers("text_model", x, t.Tower, b.headsOf(shape, t.Tower, b.causal(t.Context, length)))
+func (b *builder) text(v Text, ids string) (string, func(df string)) {
+	batch, length := b.sizes(ids, 0, 1), b.sizes(ids, 1, 2)
+	isEnd := b.op("Cast", attrs{"to": int64(onnx.Float)}, b.op("Equal", nil, ids, b.integer(int64(v.EOS))))
+	at := b.op("ArgMax", attrs{"axis": int64(1), "keepdims": int64(1)}, isEnd) // [texts, 1]
+	places := b.count(length)
+	// behind is the mask of keys that are behind a query's place.
+	behind := func(query string) string {
+		ahead := b.op("Greater", nil, b.reshape(places, 1, -1), query)
+		return b.times(b.op("Cast", attrs{"to": int64(onnx.Float)}, ahead), masked)
+	}
+	here := b.op("Equal", nil, b.reshape(places, -1, 1, 1), b.reshape(at, 1, -1, 1))
+	t := &transformer{
+		builder: b, prefix: "text_model", t: v.Tower,
+		all:        b.headsOf(v.Tower, length, length, behind(b.reshape(places, -1, 1))),
+		one:        b.headsOf(v.Tower, b.ints(1), length, b.op("Unsqueeze", nil, behind(at), b.ints(1, 2))),
+		ones:       b.ones(b.mul(batch, length)),
+		onesPooled: b.ones(batch),
+		pooled:     b.add(b.mul(b.reshape(at, -1), batch), b.count(batch)),
+		spot:       b.op("Cast", attrs{"to": int64(onnx.Float)}, here),
+	}
+	x, backTokens := b.tokens(v, ids, length)
+	pooled, backLayers := t.layers(x)
+	f, backProject := b.project("text_model.final_layer_norm", "text_projection", pooled, v.Tower)
+	return f, func(df string) { backTokens(backLayers(backProject(df))) }
+}
 
-	isEnd := b.op("Cast", attrs{"to": int64(1)}, b.op("Equal", nil, ids, b.integer(int64(t.EOS))))
-	at := b.op("ArgMax", attrs{"axis": int64(1), "keepdims": int64(0)}, isEnd)
-	here := b.op("OneHot", attrs{"axis": int64(-1)}, at, b.reshape(length), b.pair(0, 1))
-	mask := b.op("Unsqueeze", nil, here, b.ints(2)) // [texts, length, 1]
-	pooled := b.sum(b.mul(b.op("Reshape", nil, x, b.concat(0, shape, b.ints(w))), mask), false, 1)
-	f, backProject := b.project("text_model.final_layer_norm", "text_projection.weight", pooled, t.Tower)
-	return f, func(df string) {
-		d := b.mul(b.reshape(backProject(df), -1, 1, w), mask)
-		d = b.op("Reshape", nil, backLayers(b.rows(d, t.Width)), b.concat(0, shape, b.ints(w)))
+// tokens makes the stream of texts.
+func (b *builder) tokens(v Text, ids, length string) (string, func(dx string)) {
+	const positions = "text_model.embeddings.position_embedding.weight"
+	w := int64(v.Width)
+	position := b.op("Slice", nil, b.param(positions), b.ints(0), length, b.ints(0))
+	read := b.op("Gather", attrs{"axis": int64(0)}, b.param(tokenEmbedding), b.transpose(ids, 1, 0)) // [length, texts, width]
+	x := b.centred(b.rows(b.add(read, b.reshape(position, -1, 1, w)), v.Width), 1)
+	return x, func(dx string) {
+		d := b.op("Reshape", nil, b.centred(dx, 1), b.concat(0, length, b.ints(-1, w)))
 		b.gradient(tokenEmbedding, d)
-		behind := b.sub(b.ints(int64(t.Context)), length)
-		b.gradient(positions, b.op("Pad", nil, b.sum(d, false, 0), b.concat(0, b.ints(0, 0), behind, b.ints(0))))
+		behind := b.sub(b.ints(int64(v.Context)), length)
+		b.gradient(positions, b.op("Pad", nil, b.sum(d, false, 1), b.concat(0, b.ints(0, 0), behind, b.ints(0))))
 	}
 }
 
-// causal is what keeps a token from seeing those behind it: 0 where it may look
-// and a number below every logit where not, [length, length].
-func (b *builder) causal(context int, length string) string {
-	rows := b.op("Range", nil, b.integer(0), b.integer(int64(context)), b.integer(1))
-	ahead := b.op("Greater", nil, b.reshape(rows, 1, -1), b.reshape(rows, -1, 1))
-	mask := b.times(b.op("Cast", attrs{"to": int64(1)}, ahead), -1e9)
-	return b.op("Slice", nil, mask, b.ints(0, 0), b.concat(0, length, length), b.ints(0, 1))
+// count is the numbers from 0 to n-1, where n is a list of one.
+func (b *builder) count(n string) string {
+	return b.op("Range", nil, b.integer(0), b.reshape(n), b.integer(1))
+}
+
+// ones is a row of n ones, where n is a list of one.
+func (b *builder) ones(n string) string {
+	one := onnx.Tensor{Dims: []int64{1}, Floats: []float32{1}}
+	return b.op("ConstantOfShape", attrs{"value": one}, b.concat(0, b.ints(1), n))
+}
+
+// firstOf is a one and n-1 zeros, [n, 1, 1].
+func (b *builder) firstOf(n int) string {
+	v := make([]float32, n)
+	v[0] = 1
+	b.g.Initializers = append(b.g.Initializers, onnx.Tensor{Name: "first", Dims: []int64{int64(n), 1, 1}, Floats: v})
+	return "first"
 }
