@@ -52,6 +52,26 @@ func ReceiptKey(r schemas.RecipeID, s schemas.ShardID, generation int) string {
 // RunKey names the n-th record of a run. Records sort by their number.
 func RunKey(r schemas.RunID, n int) string { return fmt.Sprintf("runs/%s/%08d.json", r, n) }
 
+// WithdrawnPrefix begins the keys of a dataset's records of withdrawn samples.
+func WithdrawnPrefix(d schemas.DatasetID) string { return fmt.Sprintf("datasets/%s/withdrawn/", d) }
+
+// WithdrawnKey names the n-th record of withdrawn samples, counted from 1.
+func WithdrawnKey(d schemas.DatasetID, n int) string {
+	return fmt.Sprintf("%s%08d.json", WithdrawnPrefix(d), n)
+}
+
+// TrainingPrefix begins the keys of all that a training keeps.
+func TrainingPrefix(t schemas.TrainingID) string { return fmt.Sprintf("training/%s/", t) }
+
+// EpochsPrefix begins the keys of a training's epoch lists.
+func EpochsPrefix(t schemas.TrainingID) string { return TrainingPrefix(t) + "epochs/" }
+
+// EpochKey names the list of an epoch, counted from 0. Lists sort by their
+// number.
+func EpochKey(t schemas.TrainingID, epoch int) string {
+	return fmt.Sprintf("%s%08d.json", EpochsPrefix(t), epoch)
+}
+
 // ParsePartKey reads what [PartKey] wrote.
 func ParsePartKey(key string) (schemas.DatasetID, schemas.RevisionID, schemas.PartID, error) {
 	p := parse(key, "part record", "datasets", 5)
@@ -113,6 +133,24 @@ func ParseRunKey(key string) (schemas.RunID, int, error) {
 	r := segment(p, 1, schemas.ParseRunID)
 	n := segment(p.cut(2, ".json"), 2, strconv.Atoi)
 	return r, n, p.check(RunKey(r, n))
+}
+
+// ParseWithdrawnKey reads what [WithdrawnKey] wrote.
+func ParseWithdrawnKey(key string) (schemas.DatasetID, int, error) {
+	p := parse(key, "record of withdrawn samples", "datasets", 4)
+	d := segment(p, 1, schemas.ParseDatasetID)
+	p.want(2, "withdrawn")
+	n := segment(p.cut(3, ".json"), 3, strconv.Atoi)
+	return d, n, p.check(WithdrawnKey(d, n))
+}
+
+// ParseEpochKey reads what [EpochKey] wrote.
+func ParseEpochKey(key string) (schemas.TrainingID, int, error) {
+	p := parse(key, "epoch list", "training", 4)
+	t := segment(p, 1, schemas.ParseTrainingID)
+	p.want(2, "epochs")
+	n := segment(p.cut(3, ".json"), 3, strconv.Atoi)
+	return t, n, p.check(EpochKey(t, n))
 }
 
 // parts is a key being read. The first fault stays.
@@ -184,4 +222,13 @@ func segment[T any](p *parts, i int, parse func(string) (T, error)) T {
 		return zero
 	}
 	return v
+}
+
+// CheckpointsPrefix begins the keys of a training's checkpoints, which sort by
+// their steps.
+func CheckpointsPrefix(t schemas.TrainingID) string { return TrainingPrefix(t) + "checkpoints/" }
+
+// CheckpointKey names the checkpoint after so many steps.
+func CheckpointKey(t schemas.TrainingID, step int) string {
+	return fmt.Sprintf("%s%012d.safetensors", CheckpointsPrefix(t), step)
 }

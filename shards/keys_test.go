@@ -52,6 +52,14 @@ var keys = []struct {
 		r, n, err := shards.ParseRunKey(k)
 		return fmt.Sprint(r, " ", n), err
 	}},
+	{shards.WithdrawnKey("d", 1), "datasets/d/withdrawn/00000001.json", func(k string) (string, error) {
+		d, n, err := shards.ParseWithdrawnKey(k)
+		return fmt.Sprint(d, " ", n), err
+	}},
+	{shards.EpochKey("t", 0), "training/t/epochs/00000000.json", func(k string) (string, error) {
+		t, n, err := shards.ParseEpochKey(k)
+		return fmt.Sprint(t, " ", n), err
+	}},
 }
 
 func TestKeys(t *testing.T) {
@@ -60,6 +68,8 @@ func TestKeys(t *testing.T) {
 		"datasets/d/" + hex16 + "/d": "d " + hex16,
 		"datasets/d/" + hex16 + "/p": "d " + hex16 + " p_0-1",
 		"runs":                       "r 0",
+		"training":                   "t 0",
+		"datasets/d/w":               "d 1",
 	}
 	for _, k := range keys {
 		if k.key != k.want {
