@@ -49,14 +49,17 @@ type captioner struct {
 	stages  *stages
 }
 
-// stages sums the time spent in each stage, over all goroutines.
-type stages struct{ read, prepare, generate, write, commit atomic.Int64 }
+// stages sums the time spent in each stage, over all goroutines. A sample waits
+// for a place in the engine's batch and is captioned there: both are in
+// generate, so over the many samples in flight it comes to far more than the
+// time that passed, and receipts name it for both. The commit that follows has
+// no stage: the receipt that it writes would have to know how long it takes.
+type stages struct{ read, prepare, generate, write atomic.Int64 }
 
 func (s *stages) seconds() map[string]float64 {
 	of := func(n *atomic.Int64) float64 { return time.Duration(n.Load()).Seconds() }
 	return map[string]float64{
-		"read": of(&s.read), "prepare": of(&s.prepare), "generate": of(&s.generate),
-		"write": of(&s.write), "commit": of(&s.commit),
+		"read": of(&s.read), "prepare": of(&s.prepare), "wait_and_generate": of(&s.generate), "write": of(&s.write),
 	}
 }
 

@@ -3,6 +3,7 @@ package worker
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"slices"
 	"testing"
@@ -81,6 +82,24 @@ func TestRowsHaveTheirStatuses(t *testing.T) {
 	}
 	// What came in is what rests: the sample shard is as it was written.
 	must(t, shards.Verify(t.Context(), s.rest, shards.SampleShardKey(job.Dataset, job.Shard), job.File))
+}
+
+// Every stage that a receipt names was clocked.
+func TestStagesOfAReceipt(t *testing.T) {
+	t.Parallel()
+	s, e := newSite(t), newFake()
+	job := s.job(s.shard(samples(3)), recipeOf(e))
+	s.do(e, job)
+	r, err := shards.ReadReceipt(t.Context(), s.rest, shards.ReceiptKey(job.Recipe, job.Shard, job.Generation))
+	must(t, err)
+	if d := cmp.Diff([]string{"prepare", "read", "wait_and_generate", "write"}, slices.Sorted(maps.Keys(r.Seconds))); d != "" {
+		t.Errorf("stages (-want +got):\n%s", d)
+	}
+	for stage, n := range r.Seconds {
+		if n <= 0 {
+			t.Errorf("stage %s: %v s", stage, n)
+		}
+	}
 }
 
 func TestNoPromptFits(t *testing.T) {
