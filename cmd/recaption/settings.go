@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -152,14 +153,17 @@ var flagKeys = map[string]string{
 
 // loadSettings reads the settings of one command: flags that were given, then
 // RECAPTION_* variables, then the file of --config, then the defaults. Unknown
-// keys are errors.
+// keys and variables are errors.
 func loadSettings(flags *pflag.FlagSet) (settings, error) {
 	v := viper.New()
-	v.SetEnvPrefix("recaption")
-	v.SetEnvKeyReplacer(strings.NewReplacer(".", "_"))
+	v.SetEnvPrefix(strings.TrimSuffix(envPrefix, "_"))
+	v.SetEnvKeyReplacer(envNames)
 	v.AutomaticEnv()
 	if err := setDefaults(v); err != nil {
 		return settings{}, err
+	}
+	if err := checkEnvironment(os.Environ(), v.AllKeys()); err != nil {
+		return settings{}, usagef("settings: %w", err)
 	}
 	if path, _ := flags.GetString("config"); path != "" {
 		v.SetConfigFile(path)
