@@ -15,6 +15,9 @@ var (
 	ErrNotFound = errors.New("no such object")
 	// ErrExists: an object has that key already.
 	ErrExists = errors.New("object exists")
+	// ErrNoBucket: the store has no bucket of that name, so it has no objects
+	// and takes none.
+	ErrNoBucket = errors.New("no such bucket")
 	// ErrChanged: the object is not the one whose ETag was given.
 	ErrChanged = errors.New("object changed")
 	// ErrTransient: the store may do better later. It has tried again by its

@@ -86,7 +86,7 @@ func storeRemedy(err error) string {
 	switch {
 	case errors.Is(err, shards.ErrOverwrites):
 		return "use a store that supports If-None-Match: * on writes; two workers could overwrite each other's results on this one"
-	case errors.Is(err, shards.ErrNotFound):
+	case errors.Is(err, shards.ErrNoBucket):
 		return "make the bucket, or mend its name in --out"
 	case errors.Is(err, shards.ErrTransient), errors.Is(err, context.DeadlineExceeded):
 		return "check that the store runs, and --endpoint, --region, --path-style and --ca-file"

@@ -24,7 +24,7 @@ func failed(ctx context.Context, err error, what string, refused error) error {
 	}
 	switch c := code(err); {
 	case c == "NoSuchBucket":
-		return fmt.Errorf("%s: no such bucket: make it, or name another: %w", what, err)
+		return fmt.Errorf("%s: %w: make it, or name another: %w", what, shards.ErrNoBucket, err)
 	case c == "NoSuchKey", c == "NotFound":
 		return fmt.Errorf("%s: %w", what, shards.ErrNotFound)
 	case refused != nil && (c == "PreconditionFailed" || status(err) == 412):

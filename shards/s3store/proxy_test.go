@@ -285,6 +285,9 @@ func TestRefusedCalls(t *testing.T) {
 			if errors.Is(err, shards.ErrNotFound) || errors.Is(err, shards.ErrExists) {
 				t.Errorf("%s: %s: %v tells of an object", test.name, call, err)
 			}
+			if errors.Is(err, shards.ErrNoBucket) != (test.name == "no bucket") {
+				t.Errorf("%s: %s: %v; ErrNoBucket is for a missing bucket", test.name, call, err)
+			}
 		}
 	}
 }
