@@ -151,6 +151,9 @@ func (m *Model) Close() {
 
 // load gives a graph's program, made at its first use.
 func (m *Model) load(name string, write func() []byte) (*program, error) {
+	if m.data == nil {
+		return nil, fmt.Errorf("model: %w", ort.ErrClosed)
+	}
 	if p := m.runs[name]; p != nil {
 		return p, nil
 	}
@@ -235,17 +238,28 @@ func (m *Model) check(b Batch) (images int, err error) {
 	case len(b.Negatives)%b.Length != 0 || len(b.Negatives) > 0 && !m.opt.Negatives:
 		return 0, fmt.Errorf("batch: %d tokens of negatives, which are not expected or not whole", len(b.Negatives))
 	}
-	for _, ids := range [][]int64{b.Texts, b.Negatives} {
-		for _, id := range ids {
-			if id < 0 || id >= int64(m.cfg.Text.Vocab) {
-				return 0, fmt.Errorf("batch: token %d; the vocabulary has %d", id, m.cfg.Text.Vocab)
-			}
-		}
-	}
-	return images, nil
+	return images, errors.Join(m.checkIDs("text", b.Texts, b.Length), m.checkIDs("negative", b.Negatives, b.Length))
 }
 
-// Step computes the loss of a batch and all gradients.
+// checkIDs makes sure that tokens are of the vocabulary and that every text has the
+// end-of-text token, at which it is read.
+func (m *Model) checkIDs(what string, ids []int64, length int) error {
+	for from := 0; from < len(ids); from += length {
+		ends := false
+		for _, id := range ids[from : from+length] {
+			if id < 0 || id >= int64(m.cfg.Text.Vocab) {
+				return fmt.Errorf("batch: %s %d has token %d; the vocabulary has %d", what, from/length, id, m.cfg.Text.Vocab)
+			}
+			ends = ends || id == int64(m.cfg.Text.EOS)
+		}
+		if !ends {
+			return fmt.Errorf("batch: %s %d has no end-of-text token %d in its %d tokens; cut texts before it", what, from/length, m.cfg.Text.EOS, length)
+		}
+	}
+	return nil
+}
+
+// Step computes the loss of a batch and all gradients, which replace those of before.
 func (m *Model) Step(b Batch) (float32, error) {
 	images, err := m.check(b)
 	if err != nil {
