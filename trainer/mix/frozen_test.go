@@ -1,0 +1,27 @@
+package mix
+
+// What the first published version gave. The numbers were drawn a second time
+// by another program, from the documentation of [NewRandom] alone.
+const (
+	frozenSmall    = "1a2318703a5152a7"
+	frozenLarge    = "88beac91583bf79e"
+	frozenNegative = "a blue cube left of a red ball"
+)
+
+var (
+	frozenNumbers = [3]uint64{0x7bffa852676eee3d, 0xa245f31813856113, 0xe293d70bd288f8e6}
+	frozenTexts   = []string{
+		"caption a 0 []",
+		"caption b 0 []",
+		"caption a 0 []",
+		"original  0 []",
+		"caption a 0 []",
+		"caption b 0 []",
+		"caption b 0 []",
+		"caption a 1 [3]",
+		"original  0 []",
+		"original  0 []",
+		"original  0 []",
+		"caption a 0 []",
+	}
+)
