@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -210,8 +211,17 @@ func processName() string {
 	if err != nil {
 		host = ""
 	}
-	host = strings.Trim(unnameable.ReplaceAllString(strings.ToLower(host), "-"), "-_")
-	return fmt.Sprintf("%s-%d", cmp.Or(host[:min(len(host), 50)], "host"), os.Getpid())
+	return nameOf(host)
+}
+
+// nameOf names a process of a host anew with each call. What tells the pods of
+// one set apart stands at the end of their names, so that is kept, and as
+// process numbers are alike in containers, eight random characters follow.
+func nameOf(host string) string {
+	const most = 50
+	host = unnameable.ReplaceAllString(strings.ToLower(host), "-")
+	host = strings.Trim(host[max(0, len(host)-most):], "-_")
+	return cmp.Or(host, "host") + "-" + strings.ToLower(rand.Text()[:8])
 }
 
 // finish writes and prints what came of the run.
@@ -238,7 +248,7 @@ func datasetName(name, where string) (schemas.DatasetID, error) {
 			path = abs
 		}
 		for e := range strings.SplitSeq(path, "/") {
-			if strings.ContainsAny(e, "*?[") {
+			if strings.ContainsAny(e, "*?[{}") {
 				continue
 			}
 			e, _, _ = strings.Cut(e, ".")
