@@ -174,9 +174,7 @@ func (o runOptions) follow(ctx context.Context, b *backends, s settings, where p
 	// counts that too, so it ends behind the worker.
 	working, endWork := context.WithCancelCause(ctx)
 	following, endFollowing := context.WithCancelCause(context.WithoutCancel(ctx))
-	heed := context.AfterFunc(ctx, func() {
-		log.Info("stopping: jobs in hand are finished first; once more to stop at once", "drain", s.Worker.Drain)
-	})
+	heed := context.AfterFunc(ctx, func() { tellStopping(log, context.Cause(ctx), s.Worker.Drain) })
 	defer heed()
 	var group errgroup.Group
 	var progress coordinator.Progress
@@ -203,6 +201,16 @@ func (o runOptions) follow(ctx context.Context, b *backends, s settings, where p
 		err = fmt.Errorf("stopped at %d of %d rows; run the same command again to go on: %w", progress.Rows, progress.Samples, context.Canceled)
 	}
 	return progress, err
+}
+
+// tellStopping says why the run stops: a signal's cause is context.Canceled,
+// any other is the engine's.
+func tellStopping(log *slog.Logger, cause error, drain time.Duration) {
+	if errors.Is(cause, context.Canceled) {
+		log.Info("stopping: jobs in hand are finished first; once more to stop at once", "drain", drain)
+		return
+	}
+	log.Error("stopping: the engine has ended, and jobs in hand are handed back", "err", cause)
 }
 
 // processName tells this process from all others that use the same servers.

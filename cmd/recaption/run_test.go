@@ -1,9 +1,16 @@
 package main
 
 import (
+	"bytes"
+	"context"
 	"errors"
+	"log/slog"
+	"os"
+	"os/signal"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 
 	"recaption/schemas"
 )
@@ -52,5 +59,29 @@ func TestDatasetName(t *testing.T) {
 	}
 	if got, err := datasetName("mine", "/*.tar"); err != nil || got != "mine" {
 		t.Errorf("--dataset: %q, %v; want mine", got, err)
+	}
+}
+
+func TestTellStopping(t *testing.T) {
+	signalled, stop := signal.NotifyContext(t.Context(), syscall.SIGUSR1)
+	defer stop()
+	if err := syscall.Kill(os.Getpid(), syscall.SIGUSR1); err != nil {
+		t.Fatal(err)
+	}
+	<-signalled.Done()
+	using, cancel := context.WithCancelCause(signalled)
+	defer cancel(nil)
+	for _, c := range []struct {
+		cause     error
+		want, not string
+	}{
+		{context.Cause(using), "once more to stop at once", "engine"},
+		{errors.New("decoder: device lost"), "the engine has ended, and jobs in hand are handed back\" err=\"decoder: device lost\"", "once more"},
+	} {
+		var said bytes.Buffer
+		tellStopping(slog.New(slog.NewTextHandler(&said, nil)), c.cause, time.Second)
+		if got := said.String(); !strings.Contains(got, c.want) || strings.Contains(got, c.not) {
+			t.Errorf("%v: %s; want %s", c.cause, got, c.want)
+		}
 	}
 }
