@@ -99,6 +99,10 @@ func (c Config) WithTokens(vocab, bos, eos int) Config {
 	return c
 }
 
+// legacyEOS stands in the first public configurations for the token with the largest
+// number, whatever was meant: CLIPModel reads it so, and so is it read here.
+const legacyEOS = 2
+
 // ParseConfig reads a config.json of Hugging Face's CLIPModel. What it leaves
 // out has CLIPModel's defaults, those of ViT-B/32.
 func ParseConfig(b []byte) (Config, error) {
@@ -107,6 +111,9 @@ func ParseConfig(b []byte) (Config, error) {
 		return Config{}, fmt.Errorf("config.json: %w", err)
 	}
 	c.Text.Projection, c.Vision.Projection = c.Projection, c.Projection
+	if c.Text.EOS == legacyEOS {
+		c.Text.EOS = c.Text.Vocab - 1
+	}
 	return c, c.Validate()
 }
 
