@@ -25,7 +25,8 @@ func (p PolicyID) Short() string { return string(p[:12]) }
 type Policy struct {
 	Kind             string               `json:"kind"`
 	Version          int                  `json:"version"`
-	OriginalFraction float64              `json:"original_fraction"`  // share of samples that show their raw alt-text, 0 to 1
+	Original         string               `json:"original"`           // which text is the raw one: [OriginalAltText], or a place in the sample's context as "context.truth.caption"
+	OriginalFraction float64              `json:"original_fraction"`  // share of samples that show it, 0 to 1
 	Recipes          map[RecipeID]float64 `json:"recipes,omitempty"`  // weights; 0: its captions are never shown
 	OtherRecipes     float64              `json:"other_recipes"`      // weight of each recipe not named
 	Captions         map[string]float64   `json:"captions,omitempty"` // weights by the prompt's name, or by the caption's place: "#0", "#1", …; 1 for others
@@ -36,7 +37,20 @@ type Policy struct {
 	Context          int                  `json:"context"` // tokens of a text, the ones that frame it included
 }
 
-// Sentences says how much of a caption is shown. The raw alt-text is always
+// OriginalAltText is the usual raw text.
+const OriginalAltText = "alt_text"
+
+// OriginalContext gives the names that lead to the raw text in a sample's
+// context, and none where it is the alt-text.
+func (p Policy) OriginalContext() []string {
+	path, ok := strings.CutPrefix(p.Original, "context.")
+	if !ok {
+		return nil
+	}
+	return strings.Split(path, ".")
+}
+
+// Sentences says how much of a caption is shown. The raw text is always
 // shown whole.
 type Sentences struct {
 	Show Show `json:"show"`
@@ -59,7 +73,7 @@ type Fallback string
 
 // The fallbacks.
 const (
-	FallbackOriginal Fallback = "original" // its raw alt-text, if it has one
+	FallbackOriginal Fallback = "original" // its raw text, if it has one
 	FallbackDrop     Fallback = "drop"     // nothing: it is left out
 )
 
@@ -67,7 +81,7 @@ const (
 type Exclusion struct {
 	Flags     []Flag             `json:"flags,omitempty"`      // captions on which the gate finds one of them, accepted or not
 	MinScores map[string]float64 `json:"min_scores,omitempty"` // captions with a lower score, or without it, by scorer
-	Statuses  []RowStatus        `json:"statuses,omitempty"`   // samples, their alt-text too, of which a caption row has one of them
+	Statuses  []RowStatus        `json:"statuses,omitempty"`   // samples, their raw text too, of which a caption row has one of them
 }
 
 // DefaultPolicy shows a caption to nine samples of ten and the raw alt-text to
@@ -76,7 +90,7 @@ type Exclusion struct {
 func DefaultPolicy() Policy {
 	return Policy{
 		Kind: "policy", Version: policyVersion,
-		OriginalFraction: 0.1, OtherRecipes: 1,
+		Original: OriginalAltText, OriginalFraction: 0.1, OtherRecipes: 1,
 		Sentences: Sentences{Show: ShowWhole}, Gate: DefaultGate(), Fallback: FallbackOriginal, Context: 77,
 	}
 }
@@ -153,6 +167,9 @@ func (p Policy) checkVersions() error {
 func (p Policy) Validate() error {
 	var errs []error
 	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf("policy: "+format, args...)) }
+	if path := p.OriginalContext(); p.Original != OriginalAltText && (path == nil || slices.Contains(path, "")) {
+		bad("original %q: want %s, or context. and the names that lead to a text", p.Original, OriginalAltText)
+	}
 	if f := p.OriginalFraction; !(f >= 0 && f <= 1) {
 		bad("original_fraction %v: want 0 to 1", f)
 	}

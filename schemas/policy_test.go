@@ -10,7 +10,7 @@ import (
 func testPolicy() Policy {
 	return Policy{
 		Kind: "policy", Version: 1,
-		OriginalFraction: .25, Recipes: map[RecipeID]float64{testRecipe(): 2}, OtherRecipes: 1,
+		Original: "context.truth.caption", OriginalFraction: .25, Recipes: map[RecipeID]float64{testRecipe(): 2}, OtherRecipes: 1,
 		Captions: map[string]float64{"plain": .5, "#1": 0}, Sentences: Sentences{ShowSpan, 1, 3},
 		Gate: DefaultGate(), Fallback: FallbackDrop,
 		Exclude: Exclusion{Flags: []Flag{FlagCut, FlagOpener}, MinScores: map[string]float64{"clip": .2}, Statuses: []RowStatus{RowRefused}},
@@ -71,7 +71,7 @@ func TestEqualPolicies(t *testing.T) {
 
 func TestPolicyFaults(t *testing.T) {
 	p := testPolicy()
-	p.OriginalFraction, p.OtherRecipes, p.Context = math.NaN(), -1, 3
+	p.Original, p.OriginalFraction, p.OtherRecipes, p.Context = "context.", math.NaN(), -1, 3
 	p.Recipes = map[RecipeID]float64{"short": 1}
 	p.Captions = map[string]float64{"#16": 1, "": 1}
 	p.Sentences, p.Fallback = Sentences{ShowSubset, 3, 2}, "none"
@@ -82,7 +82,7 @@ func TestPolicyFaults(t *testing.T) {
 		t.Fatal("no fault found")
 	}
 	for _, want := range []string{
-		"original_fraction NaN", "other_recipes -1", "context 3", `recipe "short"`, `"#16"`, `captions: ""`, "min 3, max 2",
+		`original "context."`, "original_fraction NaN", "other_recipes -1", "context 3", `recipe "short"`, `"#16"`, `captions: ""`, "min 3, max 2",
 		`fallback "none"`, `flag "odd"`, "min_scores", `status "lost"`, "min_words 0",
 	} {
 		if !strings.Contains(err.Error(), want) {

@@ -8,6 +8,7 @@ import (
 
 // policyFile is what a user writes of a policy.
 type policyFile struct {
+	Original         *string                      `yaml:"original"`
 	OriginalFraction *float64                     `yaml:"original_fraction"`
 	Recipes          map[schemas.RecipeID]float64 `yaml:"recipes"`
 	OtherRecipes     *float64                     `yaml:"other_recipes"`
@@ -37,7 +38,7 @@ func ReadPolicy(path string) (schemas.Policy, error) {
 		return p, nil
 	}
 	f := policyFile{
-		OriginalFraction: &p.OriginalFraction, OtherRecipes: &p.OtherRecipes,
+		Original: &p.Original, OriginalFraction: &p.OriginalFraction, OtherRecipes: &p.OtherRecipes,
 		Gate:     gateFile{p.Gate.Actions, &p.Gate.MinWords, &p.Gate.Repeats, &p.Gate.CopyFrom},
 		Fallback: &p.Fallback, Context: &p.Context,
 	}

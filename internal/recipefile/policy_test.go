@@ -15,6 +15,7 @@ func TestReadPolicy(t *testing.T) {
 	}
 	recipe := schemas.RecipeID(schemas.Sum(nil).String())
 	got, err := ReadPolicy(write(t, t.TempDir(), "policy.yaml", `
+original: context.truth.caption
 original_fraction: 0.2
 recipes: {`+string(recipe)+`: 2}
 other_recipes: 0
@@ -32,6 +33,7 @@ context: 32
 	}
 	want := schemas.DefaultPolicy()
 	want.OriginalFraction, want.OtherRecipes, want.Fallback, want.Context = .2, 0, schemas.FallbackDrop, 32
+	want.Original = "context.truth.caption"
 	want.Recipes = map[schemas.RecipeID]float64{recipe: 2}
 	want.Captions = map[string]float64{"plain": .5, "#1": 3}
 	want.Sentences = schemas.Sentences{Show: schemas.ShowSubset, Min: 1, Max: 4}
@@ -49,6 +51,7 @@ func TestReadPolicyFaults(t *testing.T) {
 		{"p: 0.1\n", "field p not found"},
 		{"original_fraction: 2\nfallback: x\n", `original_fraction 2: want 0 to 1`},
 		{"original_fraction: 2\nfallback: x\n", `fallback "x"`},
+		{"original: caption\n", `original "caption": want alt_text`},
 		{"sentences: {most: 2}\n", "field most not found"},
 		{"gate: {actions: {opener: mask}}\n", `actions.opener "mask"`},
 		{"recipes: {abc: 1}\n", `recipe "abc"`},

@@ -1,6 +1,7 @@
 package mix
 
 import (
+	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -15,7 +16,7 @@ type Kind string
 
 // The kinds.
 const (
-	Original Kind = "original" // the sample's raw alt-text
+	Original Kind = "original" // the sample's raw text
 	Caption  Kind = "caption"
 	None     Kind = "none" // the sample is left out
 )
@@ -23,7 +24,7 @@ const (
 // Why a sample is left out, beside its own status where that is not ok.
 const (
 	NoCaption      = "no_caption"      // none can be shown, and the policy asks for one
-	NoText         = "no_text"         // neither a caption nor an alt-text
+	NoText         = "no_text"         // neither a caption nor a raw text
 	ExcludedStatus = "excluded_status" // its captions have a status that the policy excludes
 )
 
@@ -33,6 +34,7 @@ type Row struct {
 	Key      string
 	Status   schemas.SampleStatus
 	AltText  *string
+	Context  json.RawMessage
 	Captions []RecipeRow // in the order of the list's entry
 }
 
@@ -86,9 +88,9 @@ func NewMixer(l schemas.EpochList, recipes map[schemas.RecipeID]schemas.Recipe) 
 // Text gives what a sample shows in the epoch. Equal rows give equal texts.
 //
 // A number is drawn for each choice, whether it is to be made or not: whether
-// the alt-text is shown, which recipe, which of its captions, and then which
-// sentences. A sample without alt-text shows a caption where others show
-// theirs, unless the policy shows nothing but alt-texts.
+// the raw text is shown, which recipe, which of its captions, and then which
+// sentences. A sample without a raw text shows a caption where others show
+// theirs, unless the policy shows nothing but raw texts.
 func (m *Mixer) Text(row Row) Text {
 	if row.Status != schemas.SampleOK {
 		return Text{Kind: None, Reason: string(row.Status)}
@@ -100,9 +102,9 @@ func (m *Mixer) Text(row Row) Text {
 	}
 	r := NewRandom("text", m.seed, m.epoch, row.Dataset, row.Key)
 	original, whichRecipe, whichCaption := r.Float64() < m.policy.OriginalFraction, r.Float64(), r.Float64()
-	alt := row.AltText != nil && strings.TrimSpace(*row.AltText) != ""
-	if original && alt {
-		return Text{Text: *row.AltText, Kind: Original}
+	raw := m.original(row)
+	if original && raw != "" {
+		return Text{Text: raw, Kind: Original}
 	}
 	if m.policy.OriginalFraction == 1 {
 		return Text{Kind: None, Reason: NoText}
@@ -114,10 +116,40 @@ func (m *Mixer) Text(row Row) Text {
 		return t
 	case m.policy.Fallback == schemas.FallbackDrop:
 		return Text{Kind: None, Reason: NoCaption}
-	case alt:
-		return Text{Text: *row.AltText, Kind: Original}
+	case raw != "":
+		return Text{Text: raw, Kind: Original}
 	}
 	return Text{Kind: None, Reason: NoText}
+}
+
+// original is the sample's raw text, empty where it has none but blanks.
+func (m *Mixer) original(row Row) string {
+	text := ""
+	if path := m.policy.OriginalContext(); path != nil {
+		text = textAt(row.Context, path)
+	} else if row.AltText != nil {
+		text = *row.AltText
+	}
+	if strings.TrimSpace(text) == "" {
+		return ""
+	}
+	return text
+}
+
+// textAt is the text to which the names lead, empty where there is none.
+func textAt(context json.RawMessage, path []string) string {
+	for _, name := range path {
+		var object map[string]json.RawMessage
+		if json.Unmarshal(context, &object) != nil {
+			return ""
+		}
+		context = object[name]
+	}
+	var text string
+	if json.Unmarshal(context, &text) != nil {
+		return ""
+	}
+	return text
 }
 
 // caption chooses a recipe among those with a caption that can be shown, then

@@ -138,6 +138,18 @@ func TestText(t *testing.T) {
 			func(p *schemas.Policy) { p.Exclude.Flags = []schemas.Flag{schemas.FlagOpener} },
 			[]func(*Row){only, caption(0, func(c *schemas.Caption) { c.Text = "The image shows a red cube." })}, Text{Text: "alt of k", Kind: Original},
 		},
+		"raw text of the context": {
+			func(p *schemas.Policy) { p.Original, p.OriginalFraction = "context.truth.caption", 1 },
+			[]func(*Row){func(r *Row) { r.Context = []byte(`{"truth":{"caption":"A cube."}}`) }}, Text{Text: "A cube.", Kind: Original},
+		},
+		"no text in the context": {
+			func(p *schemas.Policy) { p.Original, p.OriginalFraction = "context.truth.caption", 1 },
+			[]func(*Row){func(r *Row) { r.Context = []byte(`{"truth":{"caption":7}}`) }}, Text{Kind: None, Reason: NoText},
+		},
+		"no such context": {
+			func(p *schemas.Policy) { p.Original, p.OriginalFraction = "context.a.b.c", 1 },
+			[]func(*Row){func(r *Row) { r.Context = []byte(`{"a":{"c":"x"}}`) }}, Text{Kind: None, Reason: NoText},
+		},
 		"opener stripped": {
 			func(p *schemas.Policy) { p.Gate.Actions[schemas.FlagOpener] = schemas.ActionStrip },
 			[]func(*Row){only, caption(0, func(c *schemas.Caption) { c.Text = "The image shows a red cube." })}, Text{Text: "A red cube.", Kind: Caption, Recipe: recipeA},
