@@ -71,7 +71,7 @@ func cutting(ctx context.Context, l *lab) (_ result, err error) {
 		})
 	}
 	return result{
-		about: fmt.Sprintf("%d scenes (PNG of about 8 KB, alt-text, JSON) from local tars into the embedded S3 gateway, two parts at once; then as many bytes written to the same gateway in objects of the same sizes, two at once. To reach: 70 %. Of the processor time that cutting adds, a third is SHA-256, of each image, each record batch and each file; the rest is spread over reading tars, checking JSON, building Arrow batches and collecting garbage.", cutScenes),
+		about: fmt.Sprintf("%d scenes (PNG of about 8 KB, alt-text, JSON) from local tars into the embedded S3 gateway, two parts at once; then as many bytes written to the same gateway in objects of the same sizes, two at once. To reach: 70 %%. Of the processor time that cutting adds, a third is SHA-256, of each image, each record batch and each file; the rest is spread over reading tars, checking JSON, building Arrow batches and collecting garbage.", cutScenes),
 		table: t,
 	}, nil
 }
