@@ -1,11 +1,14 @@
 package coordinator
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"sync"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"recaption/coordinator/source"
 	"recaption/internal/jetstream"
@@ -114,25 +117,44 @@ func (f *follower) listParts(ctx context.Context) error {
 	return nil
 }
 
-// listReceipts takes the receipts of pending shards.
+// listers is how many receipts that a listing gave are read at once.
+const listers = 4
+
+// listReceipts takes the receipts of pending shards. Whoever wrote one that no
+// event told of may have died before it announced it, so they are announced.
 func (f *follower) listReceipts(ctx context.Context) error {
 	if f.allDone() {
 		return nil
 	}
-	for o, err := range f.store.List(ctx, shards.CaptionsPrefix(f.run.Recipe), "") {
+	g, gctx := errgroup.WithContext(ctx)
+	g.SetLimit(listers)
+	var listed error
+	for o, err := range f.store.List(gctx, shards.CaptionsPrefix(f.run.Recipe), "") {
 		if err != nil {
-			return err
+			listed = err
+			break
 		}
 		recipe, shard, generation, err := shards.ParseReceiptKey(o.Key)
 		if err != nil || recipe != f.run.Recipe || generation != 0 || !f.isPending(shard) {
 			continue
 		}
-		if err := f.takeReceipt(ctx, shard); err != nil {
-			return err
-		}
+		g.Go(func() error { return f.takeReceipt(gctx, shard, f.announce) })
 	}
-	return nil
+	// A receipt that can't be taken ends the listing: it is the cause.
+	return cmp.Or(g.Wait(), listed)
 }
+
+// announce says that a receipt is there, unless this run ended before: then
+// each of its receipts was announced.
+func (f *follower) announce(ctx context.Context, r schemas.Receipt) error {
+	if f.run.ended {
+		return nil
+	}
+	return f.conn.Announce(ctx, r.Ready())
+}
+
+// announced is for a receipt whose event is there.
+func announced(context.Context, schemas.Receipt) error { return nil }
 
 func (f *follower) isUncut(id schemas.PartID) bool {
 	f.mu.Lock()
@@ -208,10 +230,14 @@ func (f *follower) scope() []*part {
 	return f.parts
 }
 
-// takeReceipt reads the receipt of a pending shard and counts it, once.
-func (f *follower) takeReceipt(ctx context.Context, s schemas.ShardID) error {
+// takeReceipt reads the receipt of a pending shard, has it announced and counts
+// it, once.
+func (f *follower) takeReceipt(ctx context.Context, s schemas.ShardID, announce func(context.Context, schemas.Receipt) error) error {
 	r, err := shards.ReadReceipt(ctx, f.store, shards.ReceiptKey(f.run.Recipe, s, 0))
 	if err != nil {
+		return err
+	}
+	if err := announce(ctx, r); err != nil {
 		return err
 	}
 	if r.Gate != f.run.Gate {
@@ -318,7 +344,7 @@ func (f *follower) takeEvents(ctx context.Context, events *jetstream.Events) err
 			return err
 		}
 		if e.Ready.Generation == 0 && f.isPending(e.Ready.Shard) {
-			if err := f.takeReceipt(ctx, e.Ready.Shard); err != nil && ctx.Err() == nil {
+			if err := f.takeReceipt(ctx, e.Ready.Shard, announced); err != nil && ctx.Err() == nil {
 				f.log.Warn("read an announced receipt", "shard", e.Ready.Shard.Short(), "err", err)
 			}
 		}

@@ -12,6 +12,8 @@ import (
 	"sync"
 
 	"recaption/coordinator/cut"
+	"recaption/internal/jetstream"
+	"recaption/schemas"
 	"recaption/shards"
 	"recaption/shards/memstore"
 )
@@ -123,4 +125,56 @@ func (s *site) deleteStreams(ctx context.Context) error {
 		}
 	}
 	return lines.Err()
+}
+
+// reader is whoever else reads a run's events: it lists what rests when it is
+// told that it may have missed some, and knows the rest by events alone.
+type reader struct {
+	s     *site
+	known chan schemas.ShardID
+}
+
+// read begins to read the events of a run, until the test ends.
+func (s *site) read(run Run) *reader {
+	s.t.Helper()
+	must(s.t, s.coordinator(s.rest).Ensure(s.t.Context(), run.Pool))
+	events, err := s.connect().Subscribe(s.t.Context(), "reader", jetstream.Follow{Dataset: run.Dataset.Dataset, Recipe: run.Recipe})
+	must(s.t, err)
+	r := &reader{s: s, known: make(chan schemas.ShardID, 1024)}
+	ctx, stop := context.WithCancel(context.Background())
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for ctx.Err() == nil {
+			e, err := events.Next(ctx)
+			switch {
+			case err == nil:
+				r.known <- e.Ready.Shard
+				_ = e.Ack(ctx)
+			case errors.Is(err, jetstream.ErrMissed):
+				for o := range s.rest.List(ctx, shards.CaptionsPrefix(run.Recipe), "") {
+					if _, shard, _, err := shards.ParseReceiptKey(o.Key); err == nil {
+						r.known <- shard
+					}
+				}
+			default:
+				rest(ctx, streamsRest)
+			}
+		}
+	})
+	s.t.Cleanup(func() { stop(); wg.Wait() })
+	return r
+}
+
+// wantShards waits until the reader knows so many shards.
+func (r *reader) wantShards(n int) {
+	r.s.t.Helper()
+	ctx, known := within(r.s.t), map[schemas.ShardID]bool{}
+	for len(known) < n {
+		select {
+		case s := <-r.known:
+			known[s] = true
+		case <-ctx.Done():
+			r.s.t.Fatalf("a reader of events knows %d shards of %d", len(known), n)
+		}
+	}
 }

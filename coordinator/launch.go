@@ -33,6 +33,7 @@ type Run struct {
 
 	prompts []schemas.Prompt
 	gate    schemas.Gate
+	ended   bool // it had come to its end before
 }
 
 // Launch writes what a run is made of: the revision's description, the recipe,
@@ -75,7 +76,11 @@ func Launch(ctx context.Context, st shards.Store, src source.Source, spec Spec) 
 	switch _, err := shards.ReadRun(ctx, st, run.ID, 0); {
 	case err == nil:
 		run.Resumed = true
-		return run, nil
+		_, err := shards.ReadRun(ctx, st, run.ID, 1)
+		if run.ended = err == nil; errors.Is(err, shards.ErrNotFound) {
+			err = nil
+		}
+		return run, err
 	case !errors.Is(err, shards.ErrNotFound):
 		return Run{}, err
 	}

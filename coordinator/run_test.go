@@ -316,20 +316,25 @@ func TestStreamsAreDeleted(t *testing.T) {
 			return true
 		}
 	})
+	r := s.read(run)
 	p, err := s.coordinator(s.rest).Run(within(t), run, src)
 	must(t, err)
 	s.wantAll(run, p, src.want(0))
+	r.wantShards(p.Shards)
 }
 
-// Receipts whose events were lost are found in the store.
+// Receipts whose events were lost are found in the store, and announced for
+// whoever else reads events.
 func TestLostEvents(t *testing.T) {
 	t.Parallel()
 	s, src := newSite(t), parts(9)
 	run := s.launch(src, spec())
 	s.work(run.Pool, func(h *hand) { h.mute = true })
+	r := s.read(run)
 	p, err := s.coordinator(s.rest).Run(within(t), run, src)
 	must(t, err)
 	s.wantAll(run, p, src.want(0))
+	r.wantShards(p.Shards)
 }
 
 // A job that used up its deliveries ends as failed rows; the others are done.
@@ -492,8 +497,8 @@ func TestReceiptCountsOnce(t *testing.T) {
 	must(t, err)
 	must(t, f.listParts(t.Context()))
 	for shard := range f.byShard {
-		must(t, f.takeReceipt(t.Context(), shard))
-		must(t, f.takeReceipt(t.Context(), shard))
+		must(t, f.takeReceipt(t.Context(), shard, announced))
+		must(t, f.takeReceipt(t.Context(), shard, announced))
 	}
 	if d := cmp.Diff(p, f.snapshot(), sortedFaults); d != "" || !f.finished() {
 		t.Errorf("finished %t; progress (-of the run +taken twice):\n%s", f.finished(), d)
