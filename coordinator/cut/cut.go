@@ -16,7 +16,9 @@ const All = -1
 
 // Config holds what a cut needs and what changes none of its samples.
 type Config struct {
-	Spool string // folder for the shards under way, at most two for a part; empty: the system's own
+	// Spool is the folder for shards under way that outgrow memory, of more
+	// than 16 MiB, at most two for a part; empty: the system's own.
+	Spool string
 }
 
 // Cutter cuts the parts of one revision. It may be used from any goroutine.
@@ -49,8 +51,9 @@ func New(st shards.Store, d schemas.Dataset, cfg Config) (*Cutter, error) {
 // The shards follow from the part's samples, the dataset's name and its limits:
 // equal ones are equal, byte for byte.
 //
-// In memory are one record batch and one sample, on disk the shard being
-// written and the one being uploaded.
+// In memory are one record batch, one sample, and up to 16 MiB each of the
+// shard being written and the one being uploaded; larger ones are on disk. Of
+// each sample its key's digest stays, of each shard its description.
 func (c *Cutter) Part(ctx context.Context, src source.Source, p source.Part, most int) (schemas.PartRecord, error) {
 	key := shards.PartKey(c.dataset.Dataset, c.dataset.Revision, p.ID)
 	record, err := shards.ReadPart(ctx, c.store, key)
