@@ -25,7 +25,7 @@ type EpochList struct {
 	PolicyID  PolicyID          `json:"policy_sha256"`
 	Policy    Policy            `json:"policy"`
 	Order     EpochOrder        `json:"order"`
-	CutShort  bool              `json:"cut_short,omitempty"` // the epoch before ended early so that this list holds at once
+	CutShort  int64             `json:"cut_short,omitempty"` // position at which the epoch before ended early, so that this list holds at once; 0: it was read to its end
 	Withdrawn map[DatasetID]int `json:"withdrawn,omitempty"` // records of withdrawn samples that are obeyed, by dataset
 	Entries   []EpochEntry      `json:"entries"`             // sorted by dataset and shard, which are unique
 }
@@ -97,6 +97,8 @@ func (l EpochList) validate() error {
 		return fmt.Errorf("%w: epoch list: its policy has digest %s, not %s", ErrMalformed, id, l.PolicyID)
 	case l.Epoch < 0:
 		return fmt.Errorf("%w: epoch list: epoch %d: want 0 or more", ErrMalformed, l.Epoch)
+	case l.CutShort < 0 || l.CutShort > 0 && l.Epoch == 0:
+		return fmt.Errorf("%w: epoch list: cut_short %d in epoch %d: want a position of an epoch before", ErrMalformed, l.CutShort, l.Epoch)
 	}
 	if err := l.Order.Validate(); err != nil {
 		return fmt.Errorf("%w: epoch list: %w", ErrMalformed, err)

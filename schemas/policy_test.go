@@ -26,7 +26,7 @@ func testEpochList(t *testing.T) EpochList {
 	}
 	return EpochList{
 		Kind: "epoch_list", Version: 1, Training: "mine", Epoch: 3, Seed: -7, PolicyID: id, Policy: testPolicy(),
-		Order: EpochOrder{Lanes: 48, Window: 2}, CutShort: true, Withdrawn: map[DatasetID]int{"birds": 2},
+		Order: EpochOrder{Lanes: 48, Window: 2}, CutShort: 4096, Withdrawn: map[DatasetID]int{"birds": 2},
 		Entries: []EpochEntry{{
 			Dataset: "birds", Shard: testShard(), File: testFile(),
 			Captions: []EpochCaptions{{Recipe: testRecipe(), Generation: 1, Attempt: "0123456789abcdef", File: testFile()}},
@@ -111,6 +111,7 @@ func TestEpochListFaults(t *testing.T) {
 		"policy digest": func(l *EpochList) { l.PolicyID = PolicyID(Sum(nil).String()) },
 		"policy":        func(l *EpochList) { l.Policy.Context = 0 },
 		"epoch":         func(l *EpochList) { l.Epoch = -1 },
+		"cut short":     func(l *EpochList) { l.CutShort = -1 },
 		"lanes":         func(l *EpochList) { l.Order.Lanes = 0 },
 		"window":        func(l *EpochList) { l.Order.Window = 0 },
 		"twice":         func(l *EpochList) { l.Entries = append(l.Entries, l.Entries[0]) },

@@ -23,6 +23,17 @@ func ReadEpoch(ctx context.Context, st Store, t schemas.TrainingID, epoch int) (
 	return readRecord(ctx, st, EpochKey(t, epoch), schemas.DecodeEpochList)
 }
 
+// OpenLean is [Open] for who holds many files open: the reader keeps the
+// file's footer alone, a few KiB, not its end.
+func OpenLean(ctx context.Context, st Store, key string, f schemas.File) (*Reader, error) {
+	r, err := Open(ctx, st, key, f)
+	if err != nil {
+		return nil, err
+	}
+	r.end, r.endAt = nil, r.size
+	return r, nil
+}
+
 // CommitWithdrawn takes samples down, in the record that w.Number names. When
 // there is one of that number, it returns that one and [ErrExists].
 func CommitWithdrawn(ctx context.Context, st Store, w schemas.Withdrawn) (schemas.Withdrawn, error) {
