@@ -13,7 +13,8 @@ import (
 
 // SampleWriter writes one sample shard. It streams: in memory are the record
 // batch being built and what came before it, that up to 16 MiB; of a larger
-// shard all that came before is on disk, under no name. It is for one goroutine. Exactly one of Commit and Abort must be called; Abort may follow
+// shard all that came before is on disk, under no name. It is for one
+// goroutine. Exactly one of Commit and Abort must be called; Abort may follow
 // Commit.
 type SampleWriter struct {
 	w     *fileWriter[schemas.Sample]
