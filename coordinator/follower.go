@@ -28,10 +28,10 @@ type follower struct {
 	wake chan struct{} // something changed that pursue waits for
 
 	// Of pursue alone.
-	asked    map[schemas.PartID]bool // cuts published since the last tick
-	ticks    int
-	troubles int                // since the store and the streams were last looked through
-	record   schemas.PartRecord // of the part whose jobs are being published; none at first
+	asked   map[schemas.PartID]bool // cuts published since the last tick
+	ticks   int
+	trouble time.Time          // since when it lasts; zero: there is none
+	record  schemas.PartRecord // of the part whose jobs are being published; none at first
 
 	mu         sync.Mutex // guards what follows
 	progress   Progress

@@ -103,25 +103,41 @@ func cutAll(ctx context.Context, f *follower) error {
 }
 
 // deleteStreams takes all streams of jobs, cuts and events away, as somebody
-// with the rights might at any moment. It speaks NATS's own protocol.
+// with the rights might at any moment.
 func (s *site) deleteStreams(ctx context.Context) error {
+	var errs []error
+	for _, stream := range []string{"JOBS", "CUTS", "EVENTS"} {
+		errs = append(errs, s.ask(ctx, "STREAM.DELETE."+stream, ""))
+	}
+	return errors.Join(errs...)
+}
+
+// limitJobs has the stream of jobs hold n messages at most.
+func (s *site) limitJobs(ctx context.Context, n int) {
+	s.t.Helper()
+	must(s.t, s.ask(ctx, "STREAM.UPDATE.JOBS", fmt.Sprintf(`{"name":"JOBS","subjects":["recaption.job.>"],"retention":"workqueue","storage":"file",`+
+		`"discard":"new","discard_new_per_subject":true,"max_msgs_per_subject":1,"num_replicas":1,"max_msgs":%d}`, n)))
+}
+
+// ask makes one request of the server's administration, in NATS's own protocol.
+func (s *site) ask(ctx context.Context, api, body string) error {
 	var d net.Dialer
 	c, err := d.DialContext(ctx, "tcp", strings.TrimPrefix(s.server.URL, "nats://"))
 	if err != nil {
 		return err
 	}
 	defer c.Close()
-	if _, err := fmt.Fprintf(c, "CONNECT {\"user\":%q,\"pass\":%q,\"verbose\":false,\"pedantic\":false}\r\nSUB answers 1\r\n", s.server.User, string(s.server.Password)); err != nil {
+	if _, err := fmt.Fprintf(c, "CONNECT {\"user\":%q,\"pass\":%q,\"verbose\":false,\"pedantic\":false}\r\nSUB answers 1\r\nPUB $JS.API.%s answers %d\r\n%s\r\n",
+		s.server.User, string(s.server.Password), api, len(body), body); err != nil {
 		return err
 	}
 	lines := bufio.NewScanner(c)
-	for _, stream := range []string{"JOBS", "CUTS", "EVENTS"} {
-		if _, err := fmt.Fprintf(c, "PUB $JS.API.STREAM.DELETE.%s answers 0\r\n\r\n", stream); err != nil {
-			return err
-		}
-		answered := false
-		for !answered && lines.Scan() {
-			answered = strings.Contains(lines.Text(), "stream_delete_response")
+	for lines.Scan() {
+		if answer := lines.Text(); strings.HasPrefix(answer, "{") {
+			if strings.Contains(answer, `"err_code"`) && !strings.Contains(answer, "not found") {
+				return errors.New(answer)
+			}
+			return nil
 		}
 	}
 	return lines.Err()

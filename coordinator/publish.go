@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"recaption/internal/jetstream"
 	"recaption/schemas"
@@ -123,6 +124,7 @@ func (f *follower) publishPart(ctx context.Context, p *part) (all bool, err erro
 			switch err := f.jobs.Publish(ctx, f.job(s)); {
 			case err == nil:
 				room--
+				f.trouble = time.Time{} // a queue that is full now and then is none
 			case !errors.Is(err, jetstream.ErrQueued):
 				return false, fmt.Errorf("publish job of shard %s: %w", s.ID.Short(), err)
 			}

@@ -12,8 +12,8 @@ import (
 )
 
 const (
-	// patience is how many passes in a row may end in trouble before the
-	// trouble is the run's end.
+	// patience is how long trouble may last before it is the run's end, in
+	// ticks.
 	patience = 30
 	// lookEvery is after how many ticks jobs are published again though none
 	// seems lost: what another run left in the queue may hide a loss.
@@ -29,9 +29,13 @@ func (f *follower) pursue(ctx context.Context) (done bool, err error) {
 	if err := f.bear(ctx, f.dealWithSpent(ctx)); err != nil {
 		return false, err
 	}
+	looked := error(nil) // how the last look through store and streams ended
 	for {
 		f.show()
 		done, err := f.publish(ctx)
+		if err == nil && looked == nil {
+			f.trouble = time.Time{}
+		}
 		if err := f.bear(ctx, err); err != nil {
 			return false, err
 		}
@@ -44,7 +48,8 @@ func (f *follower) pursue(ctx context.Context) (done bool, err error) {
 			return false, nil
 		case <-f.wake:
 		case <-tick.C:
-			if err := f.bear(ctx, f.reconcile(ctx)); err != nil {
+			looked = f.reconcile(ctx)
+			if err := f.bear(ctx, looked); err != nil {
 				return false, err
 			}
 		}
@@ -53,7 +58,12 @@ func (f *follower) pursue(ctx context.Context) (done bool, err error) {
 
 // passing tells whether what was tried may go well a little later.
 func passing(err error) bool {
-	return errors.Is(err, shards.ErrTransient) || errors.Is(err, jetstream.ErrNoStream) || errors.Is(err, jetstream.ErrUnavailable)
+	for _, trouble := range []error{shards.ErrTransient, jetstream.ErrNoStream, jetstream.ErrUnavailable, jetstream.ErrFull} {
+		if errors.Is(err, trouble) {
+			return true
+		}
+	}
+	return false
 }
 
 // bear logs a passing trouble, and gives it back when it lasts.
@@ -64,8 +74,11 @@ func (f *follower) bear(ctx context.Context, err error) error {
 	case !passing(err):
 		return err
 	}
-	if f.troubles++; f.troubles >= patience {
-		return fmt.Errorf("%w (for the %dth time in a row)", err, f.troubles)
+	if f.trouble.IsZero() {
+		f.trouble = time.Now()
+	}
+	if since := time.Since(f.trouble); since >= patience*f.cfg.Reconcile {
+		return fmt.Errorf("%w (for %s)", err, since.Round(time.Second))
 	}
 	f.log.Warn("trouble; to be tried again", "err", err)
 	return nil
@@ -95,7 +108,6 @@ func (f *follower) reconcile(ctx context.Context) error {
 	if depth.Waiting+depth.InHand < f.queued || f.ticks%lookEvery == 0 {
 		f.again()
 	}
-	f.troubles = 0
 	return nil
 }
 

@@ -17,6 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"recaption/coordinator/source"
+	"recaption/internal/jetstream"
 	"recaption/schemas"
 	"recaption/shards"
 	"recaption/shards/storetest"
@@ -527,6 +528,24 @@ func TestStoreIsAway(t *testing.T) {
 	if _, err := f.pursue(within(t)); !errors.Is(err, storetest.ErrFault) {
 		t.Errorf("a store that is away for long: %v", err)
 	}
+}
+
+// A queue that can't store costs time while workers make room in it, and ends
+// the run with the reason when nobody does.
+func TestQueueThatCanNotStore(t *testing.T) {
+	t.Parallel()
+	s, src := newSite(t), parts(12)
+	run := s.launch(src, spec())
+	c := s.coordinator(s.rest)
+	must(t, c.Ensure(t.Context(), run.Pool))
+	s.limitJobs(t.Context(), 1)
+	if _, err := c.Run(within(t), run, src); !errors.Is(err, jetstream.ErrFull) {
+		t.Fatalf("the run ended with: %v", err)
+	}
+	s.work(run.Pool)
+	p, err := c.Run(within(t), run, src)
+	must(t, err)
+	s.wantAll(run, p, src.want(0))
 }
 
 func TestEndedRunGivesItsPartsBack(t *testing.T) {

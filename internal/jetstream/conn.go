@@ -1,11 +1,15 @@
 package jetstream
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"net/url"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -24,6 +28,11 @@ type Config struct {
 	Password  secret.Text // with User
 	CredsFile string      // a .creds file, in the place of User and Password
 	CAFile    string      // PEM, to verify a server whose CA the system doesn't know
+
+	// Wait bounds how long [Connect] waits for a server; 0: half a minute. It
+	// is enough for servers that start beside us. Whoever has to wait longer
+	// is better told by its end than by silence.
+	Wait time.Duration
 }
 
 // Validate names every fault at once.
@@ -32,6 +41,11 @@ func (c Config) Validate() error {
 	if c.URL == "" {
 		errs = append(errs, errors.New("nats url is empty: want nats://host:port"))
 	}
+	for _, one := range strings.Split(c.URL, ",") {
+		if err := checkURL(strings.TrimSpace(one)); c.URL != "" && err != nil {
+			errs = append(errs, err)
+		}
+	}
 	if c.CredsFile != "" && (c.User != "" || c.Password != "") {
 		errs = append(errs, errors.New("nats credentials: want a credentials file, or user and password, not both"))
 	}
@@ -39,6 +53,39 @@ func (c Config) Validate() error {
 		errs = append(errs, errors.New("nats credentials: want user and password, or neither"))
 	}
 	return errors.Join(errs...)
+}
+
+// schemes are those of servers that speak NATS. An address without one has the
+// first.
+var schemes = []string{"nats", "tls", "ws", "wss"}
+
+func checkURL(text string) error {
+	const want = "want nats://host:port, tls://host:port, ws://host:port or wss://host:port"
+	full := text
+	if !strings.Contains(full, "://") {
+		full = schemes[0] + "://" + full
+	}
+	u, err := url.Parse(full)
+	switch {
+	case err != nil: // what it says may hold a password
+		return fmt.Errorf("nats url is malformed: %s", want)
+	case !slices.Contains(schemes, u.Scheme):
+		return fmt.Errorf("nats url %s: %s:// is not spoken by NATS servers: %s", u.Redacted(), u.Scheme, want)
+	case u.Hostname() == "":
+		return fmt.Errorf("nats url %s names no host: %s", u.Redacted(), want)
+	}
+	return nil
+}
+
+// Address is the URL without passwords, for messages.
+func (c Config) Address() string {
+	all := strings.Split(c.URL, ",")
+	for i, one := range all {
+		if u, err := url.Parse(strings.TrimSpace(one)); err == nil && u.User != nil {
+			all[i] = u.Redacted()
+		}
+	}
+	return strings.Join(all, ",")
 }
 
 // Conn is a connection to a NATS server, for any number of goroutines.
@@ -55,14 +102,17 @@ type Conn struct {
 }
 
 const (
-	tryLimit   = 5 * time.Second // for one answer of the server
+	waitLimit  = 30 * time.Second // for the first connection
+	waitQuiet  = 2 * time.Second  // of that, before the log tells of it
+	tryLimit   = 5 * time.Second  // for one answer of the server
 	pauseFirst = 50 * time.Millisecond
 	pauseMost  = 5 * time.Second
 	drainLimit = 5 * time.Second
 )
 
-// Connect connects, and waits for the server until ctx ends. From then on a
-// lost connection is made anew for ever. The caller closes it.
+// Connect connects, and waits for the server until ctx ends, or as long as the
+// Config says: then it returns [ErrUnavailable]. From then on a lost connection
+// is made anew for ever. The caller closes it.
 func Connect(ctx context.Context, cfg Config, log *slog.Logger) (*Conn, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
@@ -73,7 +123,7 @@ func Connect(ctx context.Context, cfg Config, log *slog.Logger) (*Conn, error) {
 		return nil, edge("connect to nats", err)
 	}
 	c.nc = nc
-	err = c.connected(ctx)
+	err = c.await(ctx, cfg)
 	if err == nil {
 		c.js, err = jetstream.New(nc, jetstream.WithDefaultTimeout(tryLimit))
 	}
@@ -83,9 +133,25 @@ func Connect(ctx context.Context, cfg Config, log *slog.Logger) (*Conn, error) {
 		}
 		nc.Close()
 		<-c.closed
-		return nil, edge("connect to nats", err)
+		return nil, edge("connect to nats "+cfg.Address(), err)
 	}
 	return c, nil
+}
+
+// await waits for the first connection, and says so when it takes long.
+func (c *Conn) await(ctx context.Context, cfg Config) error {
+	limit := cmp.Or(cfg.Wait, waitLimit)
+	quiet := min(waitQuiet, limit/2)
+	soon, cancel := context.WithTimeout(ctx, quiet)
+	defer cancel()
+	if err := c.connected(soon); err == nil || ctx.Err() != nil || soon.Err() == nil {
+		return err
+	}
+	c.log.Warn("nats does not answer, trying again", "url", cfg.Address(), "until", limit, "err", c.nc.LastError())
+	last, cancel := context.WithTimeoutCause(ctx, limit-quiet,
+		fmt.Errorf("%w: not within %s; check the address, and that a server with JetStream (nats-server -js) runs there", ErrUnavailable, limit))
+	defer cancel()
+	return c.connected(last)
 }
 
 func (c *Conn) options(cfg Config) []nats.Option {
@@ -182,6 +248,10 @@ func (c *Conn) published(ctx context.Context, stream string, err error) error {
 	return fmt.Errorf("%w: %w", nats.ErrNoResponders, err)
 }
 
+// saidAfter is after how many tries of one request the log says that it isn't
+// answered: about three seconds.
+const saidAfter = 6
+
 // do calls f, a request that may be repeated, until the server has answered it
 // or ctx ends.
 func (c *Conn) do(ctx context.Context, op string, f func(context.Context) error) error {
@@ -196,6 +266,9 @@ func (c *Conn) do(ctx context.Context, op string, f func(context.Context) error)
 		}
 		if !errors.Is(err, ErrUnavailable) {
 			return err
+		}
+		if n == saidAfter {
+			c.log.Warn("nats does not answer; to be asked on and on", "err", err)
 		}
 		if err := c.rest(ctx, n); err != nil {
 			return fmt.Errorf("%s: %w", op, err)

@@ -1,6 +1,7 @@
 package jetstream
 
 import (
+	"bytes"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -10,8 +11,12 @@ import (
 	"crypto/x509/pkix"
 	"encoding/pem"
 	"errors"
+	"fmt"
+	"log/slog"
 	"math/big"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -175,6 +180,46 @@ func TestConnectWaitsForTheServer(t *testing.T) {
 	})
 	s.start()
 	wg.Wait()
+}
+
+// Nobody there, or somebody who speaks something else: told soon, and in the end.
+func TestConnectGivesUp(t *testing.T) {
+	other := httptest.NewServer(http.NotFoundHandler())
+	defer other.Close()
+	free, err := net.Listen("tcp", "127.0.0.1:0")
+	must(t, err)
+	must(t, free.Close())
+	for name, address := range map[string]string{"nobody": free.Addr().String(), "a web server": other.Listener.Addr().String()} {
+		var said bytes.Buffer
+		cfg := Config{URL: "nats://" + address, User: "u", Password: "swordfish", Wait: 200 * time.Millisecond}
+		_, err := Connect(t.Context(), cfg, slog.New(slog.NewTextHandler(&said, nil)))
+		if !errors.Is(err, ErrUnavailable) || !strings.Contains(err.Error(), cfg.URL) || !strings.Contains(err.Error(), "nats-server -js") {
+			t.Errorf("%s: %v; want %v with the address and what to do", name, err, ErrUnavailable)
+		}
+		if got := said.String(); strings.Count(got, "nats does not answer, trying again") != 1 || !strings.Contains(got, cfg.URL) {
+			t.Errorf("%s: the log says %s", name, got)
+		}
+	}
+}
+
+func TestConfigURL(t *testing.T) {
+	for url, want := range map[string]string{
+		"nats://127.0.0.1:4222":                "",
+		"tls://nats.example.org":               "",
+		"wss://nats.example.org:443":           "",
+		"127.0.0.1:4222":                       "",
+		"nats://a:4222, nats://b:4222":         "",
+		"http://127.0.0.1:4222":                "http://127.0.0.1:4222: http:// is not spoken",
+		"nats://a:4222,https://u:swordfish@b/": "https://u:xxxxx@b/: https:// is not spoken",
+		"nats://u:swordfish@127.0.0.1:port":    "malformed",
+		"nats://":                              "names no host",
+		"nats://a:4222,":                       "names no host",
+	} {
+		err := Config{URL: url}.Validate()
+		if got := fmt.Sprint(err); (err == nil) != (want == "") || !strings.Contains(got, want) && want != "" || strings.Contains(got, "swordfish") {
+			t.Errorf("%s: %v; want %q", url, err, want)
+		}
+	}
 }
 
 func TestConnectRefused(t *testing.T) {

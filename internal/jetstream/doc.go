@@ -30,5 +30,6 @@
 //
 // A connection is kept for ever. Every call may be repeated without harm, and
 // repeats itself while the server is away, until its context ends; so give it
-// a context that does. [Delivery.Extend] alone tries once: a lease has no time.
+// a context that does. A server that answers that it can't store is not away:
+// that is [ErrFull]. [Delivery.Extend] alone tries once: a lease has no time.
 package jetstream

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -19,6 +20,9 @@ var (
 	ErrNoStream = errors.New("no such stream or consumer")
 	// ErrUnavailable says that no server answers.
 	ErrUnavailable = errors.New("nats does not answer")
+	// ErrFull says that the server can't store what it was given. It may later,
+	// when its disk has room again or its limits are raised.
+	ErrFull = errors.New("nats can't store: free its disk or raise its limits")
 	// ErrDenied says that the server does not accept the credentials, or that
 	// they don't allow this.
 	ErrDenied = errors.New("nats denies access")
@@ -60,9 +64,31 @@ func edge(op string, err error) error {
 			return fmt.Errorf("%s: %w: %w", op, e.ours, err)
 		}
 	}
-	// 503: no leader yet, or a server that is starting or stopping.
-	if api := (*jetstream.APIError)(nil); errors.As(err, &api) && api.Code == 503 && api.ErrorCode != codeStoreFailed {
+	api := (*jetstream.APIError)(nil)
+	switch {
+	case errors.Is(err, ErrFull) || !errors.As(err, &api):
+	case slices.Contains(codesFull, api.ErrorCode):
+		return fmt.Errorf("%s: %w: %w", op, ErrFull, err)
+	case api.Code == 503: // no leader yet, or a server that is starting or stopping
 		return fmt.Errorf("%s: %w: %w", op, ErrUnavailable, err)
 	}
 	return fmt.Errorf("%s: %w", op, err)
+}
+
+// The server's answers to a message that it can't store.
+const (
+	codeAccountFull jetstream.ErrorCode = 10002 // the account's limits
+	codeNoRoom      jetstream.ErrorCode = 10023 // the server's
+	codeStorageFull jetstream.ErrorCode = 10047
+	codeStoreFailed jetstream.ErrorCode = 10077 // the stream's, or a fault of its disk
+)
+
+var codesFull = []jetstream.ErrorCode{codeAccountFull, codeNoRoom, codeStorageFull, codeStoreFailed}
+
+// apiCode is the code of a server's answer, 0 for another error.
+func apiCode(err error) jetstream.ErrorCode {
+	if api := (*jetstream.APIError)(nil); errors.As(err, &api) {
+		return api.ErrorCode
+	}
+	return 0
 }

@@ -14,10 +14,6 @@ import (
 	"recaption/schemas"
 )
 
-// codeStoreFailed is the server's answer to a message that its stream's limits
-// refuse, among other things.
-const codeStoreFailed = 10077
-
 // versionRest is how long a job that a newer program wrote rests before the
 // next worker may look at it.
 const versionRest = 30 * time.Second
@@ -110,8 +106,8 @@ func (q *Queue[T]) Ensure(ctx context.Context, l Lease) error {
 }
 
 // Publish queues a job; when it returns nil the job is on the server's disk. It
-// returns [ErrQueued] when the job's subject is taken, and [ErrNoStream] when
-// there is no stream for it.
+// returns [ErrQueued] when the job's subject is taken, [ErrNoStream] when there is
+// no stream for it, and [ErrFull] when that can't store.
 func (q *Queue[T]) Publish(ctx context.Context, job T) error {
 	subject, err := q.subject(job)
 	if err != nil {
@@ -126,12 +122,20 @@ func (q *Queue[T]) Publish(ctx context.Context, job T) error {
 
 func (q *Queue[T]) publish(ctx context.Context, subject string, b []byte) error {
 	return q.c.do(ctx, "publish on "+subject, func(ctx context.Context) error {
-		_, err := q.c.js.Publish(ctx, subject, b, jetstream.WithExpectStream(q.stream))
-		if api := (*jetstream.APIError)(nil); errors.As(err, &api) && api.ErrorCode == codeStoreFailed {
-			return q.refused(ctx, subject, err)
+		err := q.store(ctx, subject, b)
+		if errors.Is(err, ErrFull) { // or what took the subject has just left it
+			err = q.store(ctx, subject, b)
 		}
-		return q.c.published(ctx, q.stream, err)
+		return err
 	})
+}
+
+func (q *Queue[T]) store(ctx context.Context, subject string, b []byte) error {
+	_, err := q.c.js.Publish(ctx, subject, b, jetstream.WithExpectStream(q.stream))
+	if apiCode(err) == codeStoreFailed {
+		return q.refused(ctx, subject, err)
+	}
+	return q.c.published(ctx, q.stream, err)
 }
 
 // refused tells a subject that is taken from a stream that can't store, which
@@ -145,7 +149,7 @@ func (q *Queue[T]) refused(ctx context.Context, subject string, err error) error
 	case serr == nil:
 		return ErrQueued
 	case errors.Is(serr, jetstream.ErrMsgNotFound):
-		return fmt.Errorf("%w: %w", ErrUnavailable, err) // taken off in between, or a full disk
+		return fmt.Errorf("%w: %w", ErrFull, err)
 	}
 	return serr
 }

@@ -495,3 +495,23 @@ func TestEdge(t *testing.T) {
 		t.Errorf("edge of an unknown error is %v", err)
 	}
 }
+
+// A queue whose stream can't store says so; it doesn't wait for ever.
+func TestQueueThatCanNotStore(t *testing.T) {
+	c := start(t)
+	q := jobs(t, c, short)
+	s, err := c.js.Stream(t.Context(), jobStream)
+	must(t, err)
+	full := s.CachedInfo().Config
+	full.MaxMsgs = 1
+	_, err = c.js.UpdateStream(t.Context(), full)
+	must(t, err)
+	publish(t, q, 1)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	if err := q.Publish(ctx, job(2)); !errors.Is(err, ErrFull) {
+		t.Errorf("publish: %v, want %v", err, ErrFull)
+	}
+	must(t, next(t, q, 1, 1).Ack(t.Context()))
+	publish(t, q, 2)
+}

@@ -124,7 +124,7 @@ func (c *Conn) ensureStream(ctx context.Context, want jetstream.StreamConfig) er
 		}
 	}
 	_, err = c.js.CreateOrUpdateStream(ctx, want)
-	if api := (*jetstream.APIError)(nil); errors.As(err, &api) && (api.ErrorCode == codeCreateFailed || api.ErrorCode == codeUpdateFailed) {
+	if code := apiCode(err); code == codeCreateFailed || code == codeUpdateFailed {
 		return fmt.Errorf("%w: %w", ErrNoStream, err)
 	}
 	return err
