@@ -30,6 +30,7 @@ const tempPrefix = ".tmp-"
 type Store struct {
 	root *os.Root // no path leaves it, also not through a link
 	dir  string
+	sync func(folder *os.File) error // tests make it fail
 }
 
 var _ shards.Store = (*Store)(nil)
@@ -40,7 +41,7 @@ func Open(dir string) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open store folder: %w", err)
 	}
-	return &Store{root, dir}, nil
+	return &Store{root, dir, (*os.File).Sync}, nil
 }
 
 // Create opens the folder dir and makes it when it isn't there.
@@ -82,11 +83,22 @@ func (s *Store) write(ctx context.Context, verb, key string, body io.ReadSeeker,
 	if err := s.writeFile(temp, body, size); err != nil {
 		return fail(errors.Join(err, ignoreMissing(s.root.Remove(temp))))
 	}
-	if err := publish(temp, key); err != nil {
-		return fail(errors.Join(err, ignoreMissing(s.root.Remove(temp))))
+	published := publish(temp, key)
+	if published != nil {
+		err := errors.Join(published, ignoreMissing(s.root.Remove(temp)))
+		if !errors.Is(published, fs.ErrExist) {
+			return fail(err)
+		}
+		published = err
 	}
+	// Also what exists is durable before anybody is told of it. Where it isn't,
+	// the error is no ErrTransient: who read the object back would take it for
+	// committed.
 	if err := s.syncDir(dir); err != nil {
-		return fail(err)
+		return fmt.Errorf("%s %s: it is there, and may be gone after a crash: %w", verb, key, err)
+	}
+	if published != nil {
+		return fail(published)
 	}
 	return nil
 }
@@ -135,7 +147,7 @@ func (s *Store) syncDir(dir string) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(f.Sync(), f.Close())
+	return errors.Join(s.sync(f), f.Close())
 }
 
 // Get implements [shards.Store].
