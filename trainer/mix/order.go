@@ -155,6 +155,9 @@ func (o *Order) Windows(position int64) iter.Seq[Window] {
 	}
 }
 
+// Window gives the window that a [Place] names.
+func (o *Order) Window(id WindowID) Window { return o.window(id.Lane, id.Number) }
+
 // byFirst is a heap of windows, one of each lane.
 type byFirst []Window
 
@@ -260,4 +263,22 @@ func (w *window) at(i int) (entry, row int) {
 		r -= b.Rows
 	}
 	return 0, 0 // not reached: the rows are those of the batches
+}
+
+// Places gives the places of a window that reader takes among so many, in the
+// order of their positions.
+func (o *Order) Places(w Window, reader, of int64) []Place {
+	row := o.lanes[w.ID.Lane].starts[w.ID.Number]
+	s := o.shuffle(w.ID.Lane, row)
+	var places []Place
+	for i := range s.rows {
+		p := o.position(w.ID.Lane, row+int64(i))
+		if p%of != reader {
+			continue
+		}
+		place := Place{Position: p, Window: w.ID}
+		place.Entry, place.Row = s.at(i)
+		places = append(places, place)
+	}
+	return places
 }

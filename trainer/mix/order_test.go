@@ -104,6 +104,16 @@ func checkWindows(t *testing.T, r *rand.Rand, o *Order, all []Place) {
 		}
 		before = w.First
 		windows[w.ID] = w
+		for _, of := range []int64{1, 2, 5} {
+			for _, p := range o.Places(w, 1%of, of) {
+				if p.Position%of != 1%of || all[p.Position] != p {
+					t.Fatalf("window %v has place %v; its position has %v", w, p, all[p.Position])
+				}
+			}
+		}
+		if n := len(o.Places(w, 0, 1)); n != rowsOf(w) {
+			t.Fatalf("window %v has %d places", w, n)
+		}
 	}
 	for _, p := range all[from:] {
 		w, ok := windows[p.Window]
@@ -116,6 +126,14 @@ func checkWindows(t *testing.T, r *rand.Rand, o *Order, all []Place) {
 			t.Fatalf("place %v is in none of its window's batches %v", p, w)
 		}
 	}
+}
+
+func rowsOf(w Window) int {
+	n := 0
+	for _, b := range w.Batches {
+		n += b.Rows
+	}
+	return n
 }
 
 // TestReadersReadTheirOwn: readers whose number divides the lanes' share no
