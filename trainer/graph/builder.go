@@ -39,17 +39,6 @@ func (b *builder) op(op string, at attrs, in ...string) string {
 	return b.g.Add(op, fmt.Sprintf("v%d", b.n), at, in...)
 }
 
-// ops writes an operator with several outputs.
-func (b *builder) ops(op string, outputs int, at attrs, in ...string) []string {
-	out := make([]string, outputs)
-	for i := range out {
-		b.n++
-		out[i] = fmt.Sprintf("v%d", b.n)
-	}
-	b.g.Nodes = append(b.g.Nodes, onnx.Node{Op: op, Inputs: in, Outputs: out, Attrs: at})
-	return out
-}
-
 // product is a matrix product over the last two dimensions, a or c transposed
 // in them, times alpha.
 func (b *builder) product(a, c string, transA, transC bool, alpha float64) string {
@@ -263,16 +252,4 @@ func (b *builder) rename(node int, from, to string) {
 			b.grads[name] = to
 		}
 	}
-}
-
-// pair is a constant list of two numbers.
-func (b *builder) pair(x, y float32) string {
-	key := fmt.Sprint("pair ", x, y)
-	if name, ok := b.constants[key]; ok {
-		return name
-	}
-	name := fmt.Sprintf("c%d", len(b.constants))
-	b.constants[key] = name
-	b.g.Initializers = append(b.g.Initializers, onnx.Tensor{Name: name, Dims: []int64{2}, Floats: []float32{x, y}})
-	return name
 }

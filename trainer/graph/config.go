@@ -147,7 +147,7 @@ func (c Config) Validate() error {
 	if c.Text.EOS < 0 || c.Text.EOS >= c.Text.Vocab {
 		bad("text_config.eos_token_id %d: want a token of the vocabulary, which has %d", c.Text.EOS, c.Text.Vocab)
 	}
-	errs = append(errs, c.Text.Tower.validate("text_config"), c.Vision.Tower.validate("vision_config"))
+	errs = append(errs, c.Text.validate("text_config"), c.Vision.validate("vision_config"))
 	return errors.Join(errs...)
 }
 
