@@ -84,10 +84,7 @@ func openBackends(ctx context.Context, p place, s settings, log *slog.Logger) (_
 	if err := os.MkdirAll(p.spool(), 0o755); err != nil {
 		return nil, fmt.Errorf("make spool folder: %w", err)
 	}
-	natsCfg := jetstream.Config{
-		URL: s.NATS.URL, Name: "recaption", User: s.NATS.User, Password: s.NATS.Password,
-		CredsFile: s.NATS.Credentials, CAFile: s.NATS.CAFile,
-	}
+	natsCfg := s.NATS.config("recaption")
 	storeCfg := storeConfig(s)
 	storeCfg.Bucket, storeCfg.Prefix = p.bucket, p.prefix
 	start := embedded.Log(log)

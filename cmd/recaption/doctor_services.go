@@ -106,15 +106,12 @@ func stateRemedy(err error) string {
 func (c *serviceChecks) nats(ctx context.Context) finding {
 	ctx, cancel := context.WithTimeout(ctx, serviceLimit)
 	defer cancel()
-	s := c.settings.NATS
-	cfg := jetstream.Config{
-		URL: s.URL, Name: "recaption doctor", User: s.User, Password: s.Password, CredsFile: s.Credentials, CAFile: s.CAFile,
-	}
+	cfg := c.settings.NATS.config("recaption doctor")
 	if cfg.URL != "" {
 		if err := askStreams(ctx, cfg); err != nil {
-			return wrong(natsRemedy(err), "%s: %v", cfg.URL, err)
+			return wrong(natsRemedy(err), "%s: %v", cfg.Address(), err)
 		}
-		return ok("%s, JetStream answers", cfg.URL)
+		return ok("%s, JetStream answers", cfg.Address())
 	}
 	n, err := embedded.StartNATS(ctx, c.where.state)
 	if err != nil {

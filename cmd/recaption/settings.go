@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/pflag"
 	"github.com/spf13/viper"
 
+	"recaption/internal/jetstream"
 	"recaption/internal/secret"
 	"recaption/schemas"
 )
@@ -49,6 +50,14 @@ type natsSettings struct {
 	Password    secret.Text `mapstructure:"password"`
 	Credentials string      `mapstructure:"credentials"`
 	CAFile      string      `mapstructure:"ca_file"`
+}
+
+// config is how a server is reached by who has the name. Its URL is empty where
+// the server is embedded.
+func (s natsSettings) config(name string) jetstream.Config {
+	return jetstream.Config{
+		URL: s.URL, Name: name, User: s.User, Password: s.Password, CredsFile: s.Credentials, CAFile: s.CAFile,
+	}
 }
 
 type engineSettings struct {
@@ -96,6 +105,11 @@ func (s settings) validate() error {
 	}
 	if (s.Store.AccessKey == "") != (s.Store.SecretKey == "") {
 		bad("store.access_key", s.Store.AccessKey, "it and store.secret_key both, or neither")
+	}
+	if c := s.NATS.config(""); c.URL != "" {
+		if err := c.Validate(); err != nil {
+			errs = append(errs, err)
+		}
 	}
 	if d := s.Engine.Device; d != "cpu" && !strings.HasPrefix(d, "cuda:") {
 		bad("engine.device", d, "cpu or cuda:0, cuda:1, …")
