@@ -80,7 +80,7 @@ func Resume(ctx context.Context, st shards.Store, t schemas.TrainingID, p Positi
 		if err != nil {
 			return p, err
 		}
-		if !next.CutShort {
+		if next.CutShort == 0 {
 			return p, nil
 		}
 		p = Position{p.Epoch + 1, 0}

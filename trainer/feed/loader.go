@@ -185,7 +185,7 @@ func (r *Reader) show(position int64, d schemas.DatasetID, s schemas.Sample, cap
 	case s.Status == schemas.SampleOK && len(s.Image) == 0:
 		out.Text = mix.Text{Kind: mix.None, Reason: NoImage}
 	default:
-		out.Text = r.mixer.Text(mix.Row{Dataset: d, Key: s.Key, Status: s.Status, AltText: s.AltText, Captions: captions})
+		out.Text = r.mixer.Text(mix.Row{Dataset: d, Key: s.Key, Status: s.Status, AltText: s.AltText, Context: s.Context, Captions: captions})
 	}
 	if out.Kind == mix.None {
 		out.Image = nil

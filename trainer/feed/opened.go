@@ -9,8 +9,8 @@ import (
 	"recaption/shards"
 )
 
-// maxOpened bounds the files whose ends are kept: 64 KiB each.
-const maxOpened = 128
+// maxOpened bounds the files that are kept open: a few KiB each.
+const maxOpened = 1024
 
 // opened keeps files that were opened lately. Record batches are read in a
 // random order, so those of one file come far apart.
@@ -37,7 +37,7 @@ func (o *opened) get(ctx context.Context, key string, f schemas.File) (*shards.R
 	if r := o.find(key); r != nil {
 		return r, nil
 	}
-	r, err := shards.Open(ctx, o.st, key, f)
+	r, err := shards.OpenLean(ctx, o.st, key, f)
 	if err != nil {
 		return nil, err
 	}
