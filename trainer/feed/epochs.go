@@ -16,49 +16,20 @@ type Position struct {
 	At    int64 // in the epoch's order
 }
 
-// Epochs gives batches over all epochs, without end, from a position on. open
-// gives the reader of an epoch: it freezes the list or reads the one that rests.
-// left is asked between batches, and behind each position says whether the epoch
-// is to be left there; nil: never. A batch is valid until the next one is asked
-// for. An epoch without a whole batch is an error.
-func Epochs(ctx context.Context, c BatchConfig, from Position, open func(context.Context, int) (*Reader, error),
-	left func(context.Context, schemas.EpochList) (bool, error),
-) iter.Seq2[EpochBatch, error] {
-	return func(yield func(EpochBatch, error) bool) {
-		for at := from; ; at = (Position{at.Epoch + 1, 0}) {
-			r, err := open(ctx, at.Epoch)
-			if err != nil {
-				yield(EpochBatch{}, err)
-				return
-			}
-			given := at.At > 0
-			for b, err := range r.Batches(ctx, c, at.At) {
-				if err != nil {
-					yield(EpochBatch{}, err)
-					return
-				}
-				given = true
-				if !yield(EpochBatch{b, at.Epoch, Position{at.Epoch, b.Next}}, nil) {
-					return
-				}
-				if left == nil {
-					continue
-				}
-				leave, err := left(ctx, r.list)
-				if err != nil {
-					yield(EpochBatch{}, err)
-					return
-				}
-				if leave {
-					break
-				}
-			}
-			if !given {
-				yield(EpochBatch{}, fmt.Errorf("epoch %d of training %s: its %d rows give no batch of %d", at.Epoch, r.list.Training, r.Len(), c.Rows))
-				return
-			}
-		}
-	}
+// Epochs gives the batches of a training over all its epochs.
+type Epochs struct {
+	Store    shards.Store
+	Training schemas.TrainingID
+	Batch    BatchConfig
+
+	// Open gives the reader of an epoch, by the list that rests or one that it
+	// freezes. cutShort is where the epoch before was left, for the plan; 0
+	// where it was read to its end.
+	Open func(ctx context.Context, epoch int, cutShort int64) (*Reader, error)
+
+	// Leave is asked between batches whether the epoch is to be left there, so
+	// that a new list holds at once; see [Withdrawn]. nil: never.
+	Leave func(context.Context, schemas.EpochList) (bool, error)
 }
 
 // EpochBatch is a batch and where it stands.
@@ -68,21 +39,72 @@ type EpochBatch struct {
 	After Position // from which the batch behind it is read
 }
 
-// Resume gives the position at which a training goes on that was at p. Where
-// its epoch was cut short since, that is the next one's start: samples of the
-// list before may have been withdrawn.
-func Resume(ctx context.Context, st shards.Store, t schemas.TrainingID, p Position) (Position, error) {
-	for {
-		next, err := shards.ReadEpoch(ctx, st, t, p.Epoch+1)
-		if errors.Is(err, shards.ErrNotFound) {
-			return p, nil
+// Batches gives the batches from a position on, without end. An epoch that was
+// left early ends there again. A batch is valid until the next one is asked
+// for. The first error ends the iteration; an epoch that gives no batch is one.
+func (e Epochs) Batches(ctx context.Context, from Position) iter.Seq2[EpochBatch, error] {
+	return func(yield func(EpochBatch, error) bool) {
+		var left int64 // where the epoch before was left
+		for at := from; ; at = (Position{at.Epoch + 1, 0}) {
+			r, err := e.Open(ctx, at.Epoch, left)
+			var end int64
+			if err == nil {
+				end, err = e.end(ctx, at.Epoch, r.Len())
+			}
+			if err != nil {
+				yield(EpochBatch{}, err)
+				return
+			}
+			left = 0
+			given := at.At > 0
+			for b, err := range r.Batches(ctx, e.Batch, at.At) {
+				if err != nil {
+					yield(EpochBatch{}, err)
+					return
+				}
+				if b.Next > end {
+					break
+				}
+				given = true
+				if !yield(EpochBatch{b, at.Epoch, Position{at.Epoch, b.Next}}, nil) {
+					return
+				}
+				leave, err := e.leave(ctx, r.List())
+				if err != nil {
+					yield(EpochBatch{}, err)
+					return
+				}
+				if leave {
+					left = b.Next
+					break
+				}
+			}
+			if !given {
+				yield(EpochBatch{}, fmt.Errorf("epoch %d of training %s: its %d rows give no batch of %d", at.Epoch, e.Training, r.Len(), e.Batch.Rows))
+				return
+			}
 		}
-		if err != nil {
-			return p, err
-		}
-		if next.CutShort == 0 {
-			return p, nil
-		}
-		p = Position{p.Epoch + 1, 0}
 	}
+}
+
+func (e Epochs) leave(ctx context.Context, l schemas.EpochList) (bool, error) {
+	if e.Leave == nil {
+		return false, nil
+	}
+	return e.Leave(ctx, l)
+}
+
+// end is the position at which an epoch ends: where the list behind it says
+// that it was left, or behind its last.
+func (e Epochs) end(ctx context.Context, epoch int, last int64) (int64, error) {
+	next, err := shards.ReadEpoch(ctx, e.Store, e.Training, epoch+1)
+	switch {
+	case errors.Is(err, shards.ErrNotFound):
+		return last, nil
+	case err != nil:
+		return 0, fmt.Errorf("where epoch %d of training %s ended: %w", epoch, e.Training, err)
+	case next.CutShort > 0:
+		return next.CutShort, nil
+	}
+	return last, nil
 }
