@@ -99,9 +99,14 @@ func (c *Coordinator) Ensure(ctx context.Context, pool schemas.Pool) error {
 // source that could not be read. Run again, it tries them again.
 var ErrUnread = errors.New("parts of the source could not be read")
 
+// ErrUncounted says that a run has come to its end but for shards whose receipt,
+// or whose captions where another gate is to judge them, can't be read. The
+// error names the first, and what to do.
+var ErrUncounted = errors.New("shards could not be counted")
+
 // Run sees one run through: it returns when every sample of the source is in a
 // shard with a receipt, or when ctx ends. Parts that can't be read don't stop
-// the others; the error is then [ErrUnread]. Run again after a crash it goes on
+// the others; the error is then [ErrUnread], or [ErrUncounted] for shards. Run again after a crash it goes on
 // from what rests in the store.
 func (c *Coordinator) Run(ctx context.Context, run Run, src source.Source) (Progress, error) {
 	f, err := c.newFollower(ctx, run, src)
@@ -128,7 +133,7 @@ func (c *Coordinator) Run(ctx context.Context, run Run, src source.Source) (Prog
 	})
 	err = g.Wait()
 	if errors.Is(context.Cause(work), ended) {
-		if err = f.unread(); err == nil {
+		if err = f.lacking(); err == nil {
 			err = f.end(ctx)
 		}
 	} else if ctx.Err() != nil {

@@ -1,14 +1,11 @@
 package coordinator
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"sync"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 
 	"recaption/coordinator/source"
 	"recaption/internal/jetstream"
@@ -43,6 +40,7 @@ type follower struct {
 	pending    int     // shards without a receipt, over all parts cut
 	queued     int     // of these, those whose jobs were published
 	byShard    map[schemas.ShardID]*part
+	uncounted  error // why the first shard can't be counted that can't
 }
 
 // part is a part of the source and how far it is.
@@ -116,45 +114,6 @@ func (f *follower) listParts(ctx context.Context) error {
 	}
 	return nil
 }
-
-// listers is how many receipts that a listing gave are read at once.
-const listers = 4
-
-// listReceipts takes the receipts of pending shards. Whoever wrote one that no
-// event told of may have died before it announced it, so they are announced.
-func (f *follower) listReceipts(ctx context.Context) error {
-	if f.allDone() {
-		return nil
-	}
-	g, gctx := errgroup.WithContext(ctx)
-	g.SetLimit(listers)
-	var listed error
-	for o, err := range f.store.List(gctx, shards.CaptionsPrefix(f.run.Recipe), "") {
-		if err != nil {
-			listed = err
-			break
-		}
-		recipe, shard, generation, err := shards.ParseReceiptKey(o.Key)
-		if err != nil || recipe != f.run.Recipe || generation != 0 || !f.isPending(shard) {
-			continue
-		}
-		g.Go(func() error { return f.takeReceipt(gctx, shard, f.announce) })
-	}
-	// A receipt that can't be taken ends the listing: it is the cause.
-	return cmp.Or(g.Wait(), listed)
-}
-
-// announce says that a receipt is there, unless this run ended before: then
-// each of its receipts was announced.
-func (f *follower) announce(ctx context.Context, r schemas.Receipt) error {
-	if f.run.ended {
-		return nil
-	}
-	return f.conn.Announce(ctx, r.Ready())
-}
-
-// announced is for a receipt whose event is there.
-func announced(context.Context, schemas.Receipt) error { return nil }
 
 func (f *follower) isUncut(id schemas.PartID) bool {
 	f.mu.Lock()
@@ -230,41 +189,6 @@ func (f *follower) scope() []*part {
 	return f.parts
 }
 
-// takeReceipt reads the receipt of a pending shard, has it announced and counts
-// it, once.
-func (f *follower) takeReceipt(ctx context.Context, s schemas.ShardID, announce func(context.Context, schemas.Receipt) error) error {
-	r, err := shards.ReadReceipt(ctx, f.store, shards.ReceiptKey(f.run.Recipe, s, 0))
-	if err != nil {
-		return err
-	}
-	if err := announce(ctx, r); err != nil {
-		return err
-	}
-	if r.Gate != f.run.Gate {
-		if r, err = f.recount(ctx, r); err != nil {
-			return err
-		}
-	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	p := f.byShard[s]
-	if p == nil {
-		return nil
-	}
-	at, ok := p.pending[s]
-	if !ok {
-		return nil
-	}
-	delete(p.pending, s)
-	f.pending--
-	if at < p.next {
-		f.queued--
-	}
-	f.progress.addReceipt(r)
-	f.changed()
-	return nil
-}
-
 // changed wakes pursue.
 func (f *follower) changed() {
 	select {
@@ -279,20 +203,21 @@ func (f *follower) snapshot() Progress {
 	return f.progress.clone()
 }
 
-// unread says which parts were given up.
-func (f *follower) unread() error {
+// lacking says which parts were given up, and which shards are not counted.
+func (f *follower) lacking() error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	var errs []error
+	var unread, uncounted error
 	for _, p := range f.parts {
 		if p.unread != nil {
-			errs = append(errs, p.unread)
+			unread = fmt.Errorf("%d of %d %w; the first: %w", f.progress.PartsUnread, len(f.parts), ErrUnread, p.unread)
+			break
 		}
 	}
-	if len(errs) == 0 {
-		return nil
+	if f.uncounted != nil {
+		uncounted = fmt.Errorf("%d of %d %w; the first: %w", f.progress.ShardsUncounted, f.progress.Shards, ErrUncounted, f.uncounted)
 	}
-	return fmt.Errorf("%d of %d %w; the first: %w", len(errs), len(f.parts), ErrUnread, errs[0])
+	return errors.Join(unread, uncounted)
 }
 
 // follow takes receipts as they are announced, until ctx ends. What it misses,

@@ -8,23 +8,24 @@ import (
 
 // Progress is a fold over part records and receipts: what a run has come to.
 type Progress struct {
-	Parts          int                          `json:"parts"`                  // of the source, or those within the limit once they are cut
-	PartsCut       int                          `json:"parts_cut"`              // with a record
-	PartsUnread    int                          `json:"parts_unread,omitempty"` // given up for this time
-	Samples        int                          `json:"samples"`                // rows of the parts cut
-	Shards         int                          `json:"shards"`
-	ShardsDone     int                          `json:"shards_done"` // with a receipt
-	Rows           int                          `json:"rows"`        // of the shards done
-	Statuses       map[schemas.RowStatus]int    `json:"statuses"`    // of those rows
-	Reasons        map[schemas.Reason]int       `json:"reasons"`
-	Captions       int                          `json:"captions"` // written, further tries included
-	Accepted       int                          `json:"accepted"` // rows with a caption that the gate accepts
-	Flags          map[schemas.Flag]int         `json:"flags"`
-	Tokens         int64                        `json:"tokens"`
-	Seconds        map[string]float64           `json:"seconds"` // by stage, summed over goroutines
-	Faults         []schemas.Fault              `json:"faults"`  // what the parts lost, by reason
-	Repeated       *schemas.Repeated            `json:"repeated,omitempty"`
-	SampleStatuses map[schemas.SampleStatus]int `json:"sample_statuses"` // as cut
+	Parts           int                          `json:"parts"`                  // of the source, or those within the limit once they are cut
+	PartsCut        int                          `json:"parts_cut"`              // with a record
+	PartsUnread     int                          `json:"parts_unread,omitempty"` // given up for this time
+	Samples         int                          `json:"samples"`                // rows of the parts cut
+	Shards          int                          `json:"shards"`
+	ShardsDone      int                          `json:"shards_done"`                // with a receipt
+	ShardsUncounted int                          `json:"shards_uncounted,omitempty"` // captioned, but what rests of them can't be read
+	Rows            int                          `json:"rows"`                       // of the shards done
+	Statuses        map[schemas.RowStatus]int    `json:"statuses"`                   // of those rows
+	Reasons         map[schemas.Reason]int       `json:"reasons"`
+	Captions        int                          `json:"captions"` // written, further tries included
+	Accepted        int                          `json:"accepted"` // rows with a caption that the gate accepts
+	Flags           map[schemas.Flag]int         `json:"flags"`
+	Tokens          int64                        `json:"tokens"`
+	Seconds         map[string]float64           `json:"seconds"` // by stage, summed over goroutines
+	Faults          []schemas.Fault              `json:"faults"`  // what the parts lost, by reason
+	Repeated        *schemas.Repeated            `json:"repeated,omitempty"`
+	SampleStatuses  map[schemas.SampleStatus]int `json:"sample_statuses"` // as cut
 }
 
 func newProgress() Progress {

@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -440,6 +441,59 @@ func TestAnotherGateCountsAnew(t *testing.T) {
 	}
 	if first.Accepted != 8 || p.Accepted != 0 || p.Flags[schemas.FlagShort] != 8 || p.Captions != first.Captions {
 		t.Errorf("accepted %d at first, %d then, flags %v", first.Accepted, p.Accepted, p.Flags)
+	}
+}
+
+// A shard whose captions or receipt can't be read stops neither the others nor
+// the run's end, which names it.
+func TestShardsThatCanNotBeCounted(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		damage func(r schemas.Receipt) (key string, b []byte)
+		gate   int // another one, with the least words
+		says   error
+	}{
+		"damaged captions under another gate": {func(r schemas.Receipt) (string, []byte) {
+			return shards.CaptionsKey(r.Recipe, r.Shard, 0, r.Attempt), []byte("damaged")
+		}, 30, shards.ErrCorrupt},
+		"a newer receipt": {func(r schemas.Receipt) (string, []byte) {
+			return shards.ReceiptKey(r.Recipe, r.Shard, 0), []byte(`{"kind":"receipt","version":99}`)
+		}, 0, schemas.ErrVersion},
+		"a damaged receipt": {func(r schemas.Receipt) (string, []byte) {
+			return shards.ReceiptKey(r.Recipe, r.Shard, 0), []byte(`no receipt`)
+		}, 0, schemas.ErrMalformed},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s, src := newSite(t), parts(9)
+			run := s.launch(src, spec())
+			s.work(run.Pool)
+			first, err := s.coordinator(s.rest).Run(within(t), run, src)
+			must(t, err)
+			var bad schemas.Receipt
+			for o := range s.rest.List(t.Context(), shards.CaptionsPrefix(run.Recipe), "") {
+				if _, shard, _, err := shards.ParseReceiptKey(o.Key); err == nil {
+					bad, err = shards.ReadReceipt(t.Context(), s.rest, shards.ReceiptKey(run.Recipe, shard, 0))
+					must(t, err)
+				}
+			}
+			key, b := test.damage(bad)
+			whole, err := s.rest.Get(t.Context(), key, 1<<20)
+			must(t, err)
+			must(t, s.rest.Put(t.Context(), key, bytes.NewReader(b), int64(len(b))))
+			run = s.launch(src, spec(func(s *Spec) { s.Gate.MinWords = max(test.gate, s.Gate.MinWords) }))
+			p, err := s.coordinator(s.rest).Run(within(t), run, src)
+			if !errors.Is(err, ErrUncounted) || !errors.Is(err, test.says) || !strings.Contains(err.Error(), bad.Shard.Short()) {
+				t.Fatalf("the run ended with: %v", err)
+			}
+			if p.ShardsUncounted != 1 || p.ShardsDone != first.Shards-1 || p.Rows != first.Rows-3 {
+				t.Errorf("%d shards uncounted, %d done, %d rows", p.ShardsUncounted, p.ShardsDone, p.Rows)
+			}
+			must(t, s.rest.Put(t.Context(), key, bytes.NewReader(whole), int64(len(whole))))
+			p, err = s.coordinator(s.rest).Run(within(t), run, src)
+			must(t, err)
+			s.wantAll(run, p, src.want(0))
+		})
 	}
 }
 

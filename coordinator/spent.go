@@ -22,6 +22,9 @@ func (f *follower) commitSpent(ctx context.Context) error {
 		}
 		if s.Err == nil {
 			s.Err = f.fail(ctx, s.Job)
+			if s.Job.Run == f.run.ID && errors.Is(s.Err, schemas.ErrMalformed) && f.takeReceipt(ctx, s.Job.Shard, announced) == nil {
+				s.Err = nil // its receipt is damaged: that is told at the run's end
+			}
 			if s.Err != nil && !errors.Is(s.Err, schemas.ErrVersion) {
 				if s.Job.Run == f.run.ID || passing(s.Err) || ctx.Err() != nil {
 					return s.Err

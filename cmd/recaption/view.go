@@ -85,7 +85,14 @@ func (l *lines) show(p coordinator.Progress) {
 		return
 	}
 	l.last = time.Now()
-	l.log.Info("progress",
+	log := l.log
+	if n := p.PartsUnread; n > 0 {
+		log = log.With("parts_unread", n)
+	}
+	if n := p.ShardsUncounted; n > 0 {
+		log = log.With("shards_uncounted", n)
+	}
+	log.Info("progress",
 		"parts", fmt.Sprintf("%d/%d", p.PartsCut, p.Parts),
 		"shards", fmt.Sprintf("%d/%d", p.ShardsDone, p.Shards),
 		"rows", fmt.Sprintf("%d/%d", p.Rows, p.Samples),

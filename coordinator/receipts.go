@@ -1,0 +1,115 @@
+package coordinator
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+
+	"golang.org/x/sync/errgroup"
+
+	"recaption/schemas"
+	"recaption/shards"
+)
+
+// listers is how many receipts that a listing gave are read at once.
+const listers = 4
+
+// listReceipts takes the receipts of pending shards. Whoever wrote one that no
+// event told of may have died before it announced it, so they are announced.
+func (f *follower) listReceipts(ctx context.Context) error {
+	if f.allDone() {
+		return nil
+	}
+	g, gctx := errgroup.WithContext(ctx)
+	g.SetLimit(listers)
+	var listed error
+	for o, err := range f.store.List(gctx, shards.CaptionsPrefix(f.run.Recipe), "") {
+		if err != nil {
+			listed = err
+			break
+		}
+		recipe, shard, generation, err := shards.ParseReceiptKey(o.Key)
+		if err != nil || recipe != f.run.Recipe || generation != 0 || !f.isPending(shard) {
+			continue
+		}
+		g.Go(func() error { return f.takeReceipt(gctx, shard, f.announce) })
+	}
+	// A receipt that can't be taken ends the listing: it is the cause.
+	return cmp.Or(g.Wait(), listed)
+}
+
+// announce says that a receipt is there, unless this run ended before: then
+// each of its receipts was announced.
+func (f *follower) announce(ctx context.Context, r schemas.Receipt) error {
+	if f.run.ended {
+		return nil
+	}
+	return f.conn.Announce(ctx, r.Ready())
+}
+
+// announced is for a receipt whose event is there.
+func announced(context.Context, schemas.Receipt) error { return nil }
+
+// takeReceipt reads the receipt of a pending shard, has it announced and counts
+// it, once. A shard whose captions are committed but can't be counted is none
+// that waits: it is told of at the run's end.
+func (f *follower) takeReceipt(ctx context.Context, s schemas.ShardID, announce func(context.Context, schemas.Receipt) error) error {
+	key := shards.ReceiptKey(f.run.Recipe, s, 0)
+	r, err := shards.ReadReceipt(ctx, f.store, key)
+	switch {
+	case errors.Is(err, schemas.ErrVersion):
+		f.leaveOut(s, fmt.Errorf("shard %s: %w: run again with the program that wrote it, or a newer one", s.Short(), err))
+		return nil
+	case errors.Is(err, schemas.ErrMalformed):
+		f.leaveOut(s, fmt.Errorf("shard %s: %w: restore the receipt; or delete it and run again, to caption the shard anew", s.Short(), err))
+		return nil
+	case err != nil:
+		return err
+	}
+	if err := announce(ctx, r); err != nil {
+		return err
+	}
+	if r.Gate != f.run.Gate {
+		switch r, err = f.recount(ctx, r); {
+		case errors.Is(err, shards.ErrCorrupt), errors.Is(err, shards.ErrNotFound), errors.Is(err, schemas.ErrMalformed), errors.Is(err, schemas.ErrVersion):
+			f.leaveOut(s, fmt.Errorf("count shard %s under this run's gate: %w: restore it; or delete %s and run again, to caption the shard anew", s.Short(), err, key))
+			return nil
+		case err != nil:
+			return err
+		}
+	}
+	f.settle(s, func() { f.progress.addReceipt(r) })
+	return nil
+}
+
+// leaveOut notes that a shard can't be counted, and why.
+func (f *follower) leaveOut(s schemas.ShardID, why error) {
+	f.settle(s, func() {
+		f.log.Warn("a shard is captioned, but not counted", "err", why)
+		f.progress.ShardsUncounted++
+		f.uncounted = cmp.Or(f.uncounted, why)
+	})
+}
+
+// settle takes a shard off those that wait for their receipts and notes what
+// came of it, once.
+func (f *follower) settle(s schemas.ShardID, note func()) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	p := f.byShard[s]
+	if p == nil {
+		return
+	}
+	at, ok := p.pending[s]
+	if !ok {
+		return
+	}
+	delete(p.pending, s)
+	f.pending--
+	if at < p.next {
+		f.queued--
+	}
+	note()
+	f.changed()
+}
