@@ -48,11 +48,11 @@ context: 32
 
 func TestReadPolicyFaults(t *testing.T) {
 	for _, c := range []struct{ text, want string }{
-		{"p: 0.1\n", "field p not found"},
+		{"p: 0.1\n", "unknown key p; known: captions, context, exclude"},
 		{"original_fraction: 2\nfallback: x\n", `original_fraction 2: want 0 to 1`},
 		{"original_fraction: 2\nfallback: x\n", `fallback "x"`},
 		{"original: caption\n", `original "caption": want alt_text`},
-		{"sentences: {most: 2}\n", "field most not found"},
+		{"sentences: {most: 2}\n", "unknown key sentences.most; known: max, min, show"},
 		{"gate: {actions: {opener: mask}}\n", `actions.opener "mask"`},
 		{"recipes: {abc: 1}\n", `recipe "abc"`},
 	} {

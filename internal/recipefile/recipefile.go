@@ -4,14 +4,12 @@
 package recipefile
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"os"
 	"path/filepath"
-	"strings"
+	"reflect"
 
 	"go.yaml.in/yaml/v3"
 
@@ -144,14 +142,17 @@ func readYAML(path, kind string, v any) error {
 	if err != nil {
 		return fmt.Errorf("read %s: %w", kind, err)
 	}
-	d := yaml.NewDecoder(bytes.NewReader(b))
-	d.KnownFields(true)
-	err = d.Decode(v)
-	var faults *yaml.TypeError
-	if errors.As(err, &faults) {
-		return fmt.Errorf("read %s %s: %s", kind, path, strings.Join(faults.Errors, "; "))
+	var doc yaml.Node
+	if err := yaml.Unmarshal(b, &doc); err != nil {
+		return fmt.Errorf("read %s %s: %w", kind, path, err)
 	}
-	if err != nil && !errors.Is(err, io.EOF) {
+	if doc.IsZero() {
+		return nil // empty, or all of it comments
+	}
+	if err := check(&doc, reflect.TypeOf(v)); err != nil {
+		return fmt.Errorf("read %s %s: %w", kind, path, err)
+	}
+	if err := doc.Decode(v); err != nil {
 		return fmt.Errorf("read %s %s: %w", kind, path, err)
 	}
 	return nil

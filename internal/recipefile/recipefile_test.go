@@ -44,12 +44,40 @@ func TestReadLayers(t *testing.T) {
 	}
 }
 
+func TestReadOddForms(t *testing.T) {
+	dir := t.TempDir()
+	for text, want := range map[string]int{
+		"":                             1,
+		"# nothing\n":                  1,
+		"captions_per_image:\n":        1,
+		"captions_per_image: 3.0\n":    3,
+		"captions_per_image: 0x10\n":   16,
+		"captions_per_image: 1e1 # \n": 10,
+		"prompts: [&p {name: a, text: b}, {<<: *p, name: c}]\ncaptions_per_image: 2\n": 2,
+	} {
+		got, err := Read(dir, write(t, dir, "odd.yaml", text))
+		if err != nil || got.CaptionsPerImage != want {
+			t.Errorf("%q: %d, %v; want %d", text, got.CaptionsPerImage, err, want)
+		}
+	}
+}
+
 func TestReadErrors(t *testing.T) {
 	dir := t.TempDir()
 	for text, want := range map[string]string{
-		"promts: []":       "promts",
-		"prompts: nothing": "Prompt",
-		"seed: [":          "recipe",
+		"promts: []":                          "bad.yaml: line 1: unknown key promts; known: captions_per_image, generation, input_limit, prompts, retry, seed",
+		"prompts: nothing":                    "line 1: prompts: nothing: want a list of {name: …, text: …}",
+		"prompts: [{name: a, txt: b}]":        "line 1: unknown key prompts[0].txt; known: name, text",
+		"prompts:\n- name: [a]\n  text: {}\n": "line 2: prompts[0].name: a list: want a text\nline 3: prompts[0].text: a mapping: want a text",
+		"captions_per_image: 2.9":             "line 1: captions_per_image: 2.9: want a whole number",
+		"seed: true":                          "line 1: seed: true: want a whole number",
+		"retry: {tries: '2'}":                 "line 1: retry.tries: 2: want a whole number",
+		"retry: 2":                            "line 1: retry: 2: want a mapping with the keys flags, generation, tries",
+		"retry: {flags: cut}":                 "line 1: retry.flags: cut: want a list",
+		"generation: 5":                       "line 1: generation: 5: want a mapping",
+		"captions_per_image: 1e300":           "captions_per_image",
+		"a":                                   "line 1: a: want a mapping with the keys captions_per_image",
+		"seed: [":                             "recipe",
 	} {
 		if _, err := Read(dir, write(t, dir, "bad.yaml", text)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: got %v; want an error with %q", text, err, want)
@@ -76,6 +104,8 @@ func TestReadGate(t *testing.T) {
 		"actions: {opener: strop}": "strop",
 		"min_wrods: 5":             "min_wrods",
 		"min_words: 0":             "min_words",
+		"min_words: 1.5":           "min_words: 1.5: want a whole number",
+		"actions: strip":           "actions: strip: want a mapping",
 	} {
 		if _, err := ReadGate(write(t, dir, "bad.yaml", text)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: got %v; want an error with %q", text, err, want)
