@@ -29,9 +29,6 @@ func NewCaptionWriter(cfg WriterConfig, meta map[string]string) (*CaptionWriter,
 	return &CaptionWriter{w}, nil
 }
 
-// Rows is the number of rows appended.
-func (w *CaptionWriter) Rows() int { return w.w.file.Rows + w.w.pending.rows }
-
 // Append adds one row and copies what it needs of it. A row that can't be one
 // is [schemas.ErrMalformed], one that exceeds the file's bounds [ErrFull]; both
 // leave the file as it was. After any other error only Abort makes sense.

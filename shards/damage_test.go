@@ -10,6 +10,7 @@ import (
 
 	"recaption/schemas"
 	"recaption/shards"
+	"recaption/shards/internal/arrowfile"
 	"recaption/shards/memstore"
 	"recaption/shards/storetest"
 )
@@ -38,16 +39,36 @@ func (d *damaged) ReadRange(_ context.Context, _ string, off, n int64, _ string)
 	return io.NopCloser(bytes.NewReader(from[off : off+n])), nil
 }
 
-// readAll reads whatever can be read and gives the error that ended it.
-func readAll(ctx context.Context, r *shards.Reader) (int, error) {
-	if r.SchemaName() == schemas.CaptionsSchema {
-		return last(r.Captions(ctx))
+// described is the record that a writer of b would have committed, as far as b
+// can be read, whatever b is: with it, no digest stands between b and its
+// reader.
+func described(b []byte) schemas.File {
+	size := int64(len(b))
+	f := schemas.File{SHA256: schemas.Sum(b), Bytes: size}
+	at, err := arrowfile.FooterAt(b, size)
+	if err != nil {
+		return f
 	}
-	return last(r.Samples(ctx))
+	f.Footer = schemas.Block{Offset: at, Bytes: size - at, SHA256: schemas.Sum(b[at:])}
+	footer, err := arrowfile.ParseFooter(b[at:], at)
+	if err != nil {
+		return f
+	}
+	for _, blk := range footer.Blocks {
+		body := b[blk.Offset:][:blk.Bytes()]
+		batch := schemas.Batch{Block: schemas.Block{Offset: blk.Offset, Bytes: blk.Bytes(), SHA256: schemas.Sum(body)}}
+		if rec, err := footer.Record(body, blk); err == nil {
+			batch.Rows = int(rec.NumRows())
+		}
+		f.Batches = append(f.Batches, batch)
+		f.Rows += batch.Rows
+	}
+	return f
 }
 
 // TestFlippedBits flips a bit of each byte of small files, one at a time. What
-// a record describes is ErrCorrupt; what nobody knows is an error or rows.
+// was flipped after the commit is ErrCorrupt; what was committed so is an error
+// or rows.
 func TestFlippedBits(t *testing.T) {
 	st := memstore.New()
 	cfg := checked(t)
@@ -65,37 +86,36 @@ func TestFlippedBits(t *testing.T) {
 				t.Fatalf("%s: byte %d: verify: %v; want ErrCorrupt", key, i, err)
 			}
 			inHead := int64(i) < f.Batches[0].Offset // which a reader does not fetch
-			if err := open(t, st, "bad.arrow", f); !errors.Is(err, shards.ErrCorrupt) && !inHead {
+			if _, err := read(t, st, "bad.arrow", f); !errors.Is(err, shards.ErrCorrupt) && !inHead {
 				t.Fatalf("%s: byte %d: read: %v; want ErrCorrupt", key, i, err)
 			}
-			r, err := shards.OpenUnverified(t.Context(), st, "bad.arrow")
-			n := 0
-			if err == nil {
-				n, err = readAll(t.Context(), r)
-			}
+			n, err := read(t, st, "bad.arrow", described(b))
 			switch {
 			case err == nil:
 				silent++
 			case !errors.Is(err, shards.ErrCorrupt) && !errors.Is(err, schemas.ErrVersion):
-				t.Fatalf("%s: byte %d: unverified: %v; want ErrCorrupt or ErrVersion", key, i, err)
+				t.Fatalf("%s: byte %d: committed so: %v; want ErrCorrupt or ErrVersion", key, i, err)
 			}
 			rows = max(rows, n)
 		}
 		if rows > f.Rows {
 			t.Errorf("%s: a flipped bit made %d rows of %d", key, rows, f.Rows)
 		}
-		t.Logf("%s: %d bytes, %d flips went unseen where nothing was verified", key, len(good), silent)
+		t.Logf("%s: %d bytes, %d flips went unseen where they were committed", key, len(good), silent)
 	}
 }
 
-func open(t *testing.T, st shards.Store, key string, f schemas.File) error {
+// read reads whatever can be read and gives the error that ended it.
+func read(t *testing.T, st shards.Store, key string, f schemas.File) (int, error) {
 	t.Helper()
 	r, err := shards.Open(t.Context(), st, key, f)
 	if err != nil {
-		return err
+		return 0, err
 	}
-	_, err = readAll(t.Context(), r)
-	return err
+	if r.SchemaName() == schemas.CaptionsSchema {
+		return last(r.Captions(t.Context()))
+	}
+	return last(r.Samples(t.Context()))
 }
 
 // TestCutShort cuts small files at every length.
@@ -107,11 +127,11 @@ func TestCutShort(t *testing.T) {
 	good := get(t, st, key)
 	for n := range good {
 		storetest.MustPut(t, st, "bad.arrow", good[:n])
-		if err := open(t, st, "bad.arrow", shard.File); !errors.Is(err, shards.ErrCorrupt) {
+		if _, err := read(t, st, "bad.arrow", shard.File); !errors.Is(err, shards.ErrCorrupt) {
 			t.Fatalf("%d bytes: %v; want ErrCorrupt", n, err)
 		}
-		if _, err := shards.OpenUnverified(t.Context(), st, "bad.arrow"); !errors.Is(err, shards.ErrCorrupt) {
-			t.Fatalf("%d bytes, unverified: %v; want ErrCorrupt", n, err)
+		if _, err := read(t, st, "bad.arrow", described(good[:n])); !errors.Is(err, shards.ErrCorrupt) {
+			t.Fatalf("%d bytes, committed so: %v; want ErrCorrupt", n, err)
 		}
 	}
 }
@@ -141,15 +161,15 @@ func TestWrongRecords(t *testing.T) {
 		if err := shards.Verify(t.Context(), st, key, f); !errors.Is(err, shards.ErrCorrupt) {
 			t.Errorf("%s: verify: %v; want ErrCorrupt", name, err)
 		}
-		if err := open(t, st, key, f); !errors.Is(err, shards.ErrCorrupt) && name != "digest" {
+		if _, err := read(t, st, key, f); !errors.Is(err, shards.ErrCorrupt) && name != "digest" {
 			t.Errorf("%s: read: %v; want ErrCorrupt", name, err)
 		}
 	}
 }
 
-// FuzzUnverified reads whatever comes as a file of ours: an error or rows, in
+// FuzzRead reads whatever was committed as a file of ours: an error or rows, in
 // memory bounded by its size.
-func FuzzUnverified(f *testing.F) {
+func FuzzRead(f *testing.F) {
 	st := memstore.New()
 	cfg := shards.DefaultWriterConfig()
 	cfg.BatchRows = 3
@@ -160,13 +180,10 @@ func FuzzUnverified(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte) {
 		st := memstore.New()
 		storetest.MustPut(t, st, "f.arrow", b)
+		f := described(b)
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
-		r, err := shards.OpenUnverified(t.Context(), st, "f.arrow")
-		n := 0
-		if err == nil {
-			n, err = readAll(t.Context(), r)
-		}
+		n, err := read(t, st, "f.arrow", f)
 		runtime.ReadMemStats(&after)
 		if err != nil && !errors.Is(err, shards.ErrCorrupt) && !errors.Is(err, schemas.ErrVersion) {
 			t.Errorf("%v; want ErrCorrupt or ErrVersion", err)

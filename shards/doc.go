@@ -14,8 +14,9 @@
 // Arrow IPC has no checksum, and a damaged file can end the process that reads
 // it. So each record carries a digest of every piece that a reader fetches (the
 // footer, each record batch), and nothing is parsed before it was verified.
-// Files without such a record are read in a guarded way ([OpenUnverified]):
-// their bytes are checked piece by piece against the file's own bounds.
+// Nothing that lacks such a record is read. As a record may lie too, what was
+// verified is parsed with every offset and length checked against the bytes
+// at hand.
 //
 // # Stores
 //

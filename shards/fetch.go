@@ -31,7 +31,7 @@ type span struct{ first, last int }
 // none are named, whole and in order. Rows need not be sorted. All batches are
 // fetched in requests of about the read-ahead's size; named ones in at most
 // two requests, in which what lies between them is skipped. Fetching goes on
-// while a batch is in use, within the bound of [ReadAhead].
+// while a batch is in use, up to 16 MiB ahead, and at least one batch.
 //
 // Every batch is verified before it is read. The first error ends the
 // iteration.
@@ -46,10 +46,9 @@ func (r *Reader) Batches(ctx context.Context, rows ...schemas.RowRange) iter.Seq
 		defer cancel()
 		wg.Go(func() { f.run(ctx, spans) })
 
-		first := 0
 		for got := range f.out {
 			f.budget.Release(got.weight)
-			b, err := r.decode(got, first)
+			b, err := r.decode(got)
 			if err != nil {
 				yield(Batch{}, err)
 				return
@@ -57,7 +56,6 @@ func (r *Reader) Batches(ctx context.Context, rows ...schemas.RowRange) iter.Seq
 			if !yield(b, nil) {
 				return
 			}
-			first = b.First + int(b.Record.NumRows())
 		}
 		if f.err != nil {
 			yield(Batch{}, f.err)
@@ -65,25 +63,19 @@ func (r *Reader) Batches(ctx context.Context, rows ...schemas.RowRange) iter.Seq
 	}
 }
 
-// decode reads a batch that was verified. first is its first row where nobody
-// knows beforehand.
-func (r *Reader) decode(got fetched, first int) (Batch, error) {
+// decode reads a batch that was verified.
+func (r *Reader) decode(got fetched) (Batch, error) {
 	rec, err := r.footer.Record(got.bytes, r.footer.Blocks[got.index])
 	if err != nil {
 		return Batch{}, fmt.Errorf("read %s: batch %d: %w: %w", r.key, got.index, ErrCorrupt, err)
 	}
-	b := Batch{rec, got.index, first}
-	if r.file == nil {
-		return b, nil
-	}
 	if want := r.file.Batches[got.index].Rows; rec.NumRows() != int64(want) {
 		return Batch{}, fmt.Errorf("read %s: batch %d: %w: %d rows, not %d", r.key, got.index, ErrCorrupt, rec.NumRows(), want)
 	}
-	b.First = r.firstRow(got.index)
-	return b, nil
+	return Batch{rec, got.index, r.firstRow(got.index)}, nil
 }
 
-// firstRow is the row with which a batch of a known file begins.
+// firstRow is the row with which a batch begins.
 func (r *Reader) firstRow(batch int) int {
 	n := 0
 	for _, b := range r.file.Batches[:batch] {
@@ -97,7 +89,7 @@ func (r *Reader) needed(rows []schemas.RowRange) []bool {
 	need := make([]bool, len(r.footer.Blocks))
 	first := 0
 	for i := range need {
-		if len(rows) == 0 || r.file == nil {
+		if len(rows) == 0 {
 			need[i] = true
 			continue
 		}
@@ -144,7 +136,7 @@ func (r *Reader) endOf(batch int) int64 {
 	return b.Offset + b.Bytes()
 }
 
-// fetched is a record batch as it came, verified if it could be.
+// fetched is a record batch that was verified.
 type fetched struct {
 	index  int
 	bytes  []byte
@@ -209,9 +201,6 @@ func (f *fetcher) span(ctx context.Context, s span) error {
 // verify holds a batch against its digest. One that came damaged is fetched
 // into b again: ranges have no checksum on their way.
 func (r *Reader) verify(ctx context.Context, batch int, b []byte) error {
-	if r.file == nil {
-		return nil
-	}
 	want := r.file.Batches[batch].SHA256
 	if schemas.Sum(b) == want {
 		return nil

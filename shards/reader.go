@@ -24,6 +24,8 @@ const (
 	maxFooter = 64 << 20
 	// maxBatch bounds the bytes of a record batch. The writer stays below it.
 	maxBatch = 1<<30 + 512<<20 + 1<<20
+	// readAhead is how much of a file is fetched before it is asked for.
+	readAhead = 16 << 20
 )
 
 // Reader reads an Arrow shard by record batches. It holds its end in memory
@@ -36,49 +38,22 @@ type Reader struct {
 	etag   string
 	name   string // of the schema
 	footer *arrowfile.Footer
-	file   *schemas.File // nil: nothing is known beforehand
-	ahead  int64
+	file   schemas.File
+	ahead  int64 // bytes of record batches fetched before they are asked for, and at least one batch
 
 	end   []byte // of the file
 	endAt int64
 }
 
-// ReadOption changes how a file is read.
-type ReadOption func(*Reader)
-
-// ReadAhead bounds the bytes of record batches that are fetched before they
-// are asked for; 16 MiB without it. One batch is always fetched ahead.
-func ReadAhead(bytes int64) ReadOption { return func(r *Reader) { r.ahead = max(bytes, 1) } }
-
 // Open opens the file under key, which f describes, in one request. Whatever
 // of the file does not agree with f is [ErrCorrupt]; a schema of a later
 // version is [schemas.ErrVersion].
-func Open(ctx context.Context, st Store, key string, f schemas.File, opts ...ReadOption) (*Reader, error) {
-	r := newReader(st, key, opts)
-	r.file = &f
+func Open(ctx context.Context, st Store, key string, f schemas.File) (*Reader, error) {
+	r := &Reader{st: st, key: key, file: f, ahead: readAhead}
 	if err := r.open(ctx); err != nil {
 		return nil, fmt.Errorf("open %s: %w", key, err)
 	}
 	return r, nil
-}
-
-// OpenUnverified opens a file of which nothing is known. Its bytes are held
-// against its own bounds, so the worst they can do is to be [ErrCorrupt], or
-// rows that nobody wrote.
-func OpenUnverified(ctx context.Context, st Store, key string, opts ...ReadOption) (*Reader, error) {
-	r := newReader(st, key, opts)
-	if err := r.open(ctx); err != nil {
-		return nil, fmt.Errorf("open %s: %w", key, err)
-	}
-	return r, nil
-}
-
-func newReader(st Store, key string, opts []ReadOption) *Reader {
-	r := &Reader{st: st, key: key, ahead: 16 << 20}
-	for _, opt := range opts {
-		opt(r)
-	}
-	return r
 }
 
 // Schema is the file's schema, with the metadata that explains the file.
@@ -87,11 +62,8 @@ func (r *Reader) Schema() *arrow.Schema { return r.footer.Schema }
 // SchemaName is the schema's name and version, as "samples/1".
 func (r *Reader) SchemaName() string { return r.name }
 
-// Size is the file's length in bytes.
-func (r *Reader) Size() int64 { return r.size }
-
 func (r *Reader) open(ctx context.Context) error {
-	footer, at, err := r.fetchFooter(ctx)
+	footer, at, err := r.fetchFooter(ctx, 1)
 	if err != nil {
 		return err
 	}
@@ -112,9 +84,6 @@ func (r *Reader) checkBlocks() error {
 			return fmt.Errorf("%w: record batch %d has %d bytes; want at most %d", ErrCorrupt, i, b.Bytes(), int64(maxBatch))
 		}
 	}
-	if r.file == nil {
-		return nil
-	}
 	if got, want := len(r.footer.Blocks), len(r.file.Batches); got != want {
 		return fmt.Errorf("%w: %d record batches, not %d", ErrCorrupt, got, want)
 	}
@@ -128,31 +97,8 @@ func (r *Reader) checkBlocks() error {
 }
 
 // fetchFooter reads the end of the file and gives the footer with what follows
-// it, verified if that can be, and its offset.
-func (r *Reader) fetchFooter(ctx context.Context) ([]byte, int64, error) {
-	if r.file != nil {
-		return r.fetchKnown(ctx, 1)
-	}
-	if err := r.fetchEnd(ctx, tailBytes); err != nil {
-		return nil, 0, err
-	}
-	at, err := arrowfile.FooterAt(r.end, r.size)
-	if err != nil {
-		return nil, 0, fmt.Errorf("%w: %w", ErrCorrupt, err)
-	}
-	if at < r.endAt {
-		if err := r.fetchEnd(ctx, r.size-at); err != nil {
-			return nil, 0, err
-		}
-	}
-	if at < r.endAt {
-		return nil, 0, ErrChanged // and shorter
-	}
-	return r.end[at-r.endAt:], at, nil
-}
-
-// fetchKnown fetches a footer that has a digest, again if it comes damaged.
-func (r *Reader) fetchKnown(ctx context.Context, again int) ([]byte, int64, error) {
+// it, verified, and its offset. One that comes damaged is fetched again.
+func (r *Reader) fetchFooter(ctx context.Context, again int) ([]byte, int64, error) {
 	want := r.file.Footer
 	if want.Bytes > maxFooter || want.Bytes <= 0 || want.Offset < 0 || want.Offset+want.Bytes != r.file.Bytes {
 		return nil, 0, fmt.Errorf("%w: its record has a footer of %d bytes at %d of %d", ErrCorrupt, want.Bytes, want.Offset, r.file.Bytes)
@@ -166,7 +112,7 @@ func (r *Reader) fetchKnown(ctx context.Context, again int) ([]byte, int64, erro
 	footer := r.end[int64(len(r.end))-want.Bytes:]
 	if schemas.Sum(footer) != want.SHA256 {
 		if again > 0 {
-			return r.fetchKnown(ctx, again-1)
+			return r.fetchFooter(ctx, again-1)
 		}
 		return nil, 0, fmt.Errorf("%w: its footer is not the one committed", ErrCorrupt)
 	}

@@ -35,9 +35,6 @@ func NewSampleWriter(cfg WriterConfig, meta map[string]string) (*SampleWriter, e
 	return &SampleWriter{w, schemas.Shard{Statuses: map[schemas.SampleStatus]int{}}}, nil
 }
 
-// Rows is the number of samples appended.
-func (w *SampleWriter) Rows() int { return w.w.file.Rows + w.w.pending.rows }
-
 // Fits tells whether s can be appended. The first sample always can.
 func (w *SampleWriter) Fits(s schemas.Sample) bool { return w.w.fits(s) }
 

@@ -56,25 +56,20 @@ func TestSamplesRoundTrip(t *testing.T) {
 			if shard.File.Rows != n || string(shard.ID) != schemas.Sum(get(t, st, key)).String() {
 				t.Errorf("%d rows in %s; want %d in the digest of the file", shard.File.Rows, shard.ID, n)
 			}
-			for name, open := range opens(t, st, key, shard.File) {
-				if d := cmp.Diff(want, collect(t, open.Samples(t.Context()))); d != "" {
-					t.Errorf("%s (-want +got):\n%s", name, d)
-				}
-				if v, _ := open.Schema().Metadata().GetValue(schemas.MetaDataset); v != "d" {
-					t.Errorf("%s: dataset %q in the metadata; want d", name, v)
-				}
-				if _, err := last(open.Captions(t.Context())); err == nil {
-					t.Errorf("%s: samples read as captions", name)
-				}
+			rd := reader(t, st, key, shard.File)
+			if d := cmp.Diff(want, collect(t, rd.Samples(t.Context()))); d != "" {
+				t.Errorf("samples (-want +got):\n%s", d)
+			}
+			if v, _ := rd.Schema().Metadata().GetValue(schemas.MetaDataset); v != "d" {
+				t.Errorf("dataset %q in the metadata; want d", v)
+			}
+			if _, err := last(rd.Captions(t.Context())); err == nil {
+				t.Error("samples read as captions")
 			}
 			if err := shards.Verify(t.Context(), st, key, shard.File); err != nil {
 				t.Error(err)
 			}
-			f, err := shards.Describe(t.Context(), st, key)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if d := cmp.Diff(shard.File, f); d != "" {
+			if d := cmp.Diff(shard.File, described(get(t, st, key))); d != "" {
 				t.Errorf("described (-want +got):\n%s", d)
 			}
 		})
@@ -88,31 +83,26 @@ func TestCaptionsRoundTrip(t *testing.T) {
 	for i := range 200 {
 		want = append(want, shards.NumberedCaptions{Row: i, CaptionRow: caption(i)})
 	}
-	for name, open := range opens(t, st, "c.arrow", f) {
-		if d := cmp.Diff(want, collect(t, open.Captions(t.Context()))); d != "" {
-			t.Errorf("%s (-want +got):\n%s", name, d)
-		}
-		got := collect(t, open.Captions(t.Context(), shards.RowsAt(199, 0, 64, 0)...))
-		if d := cmp.Diff([]shards.NumberedCaptions{want[0], want[64], want[199]}, got); d != "" {
-			t.Errorf("%s, some (-want +got):\n%s", name, d)
-		}
+	rd := reader(t, st, "c.arrow", f)
+	if d := cmp.Diff(want, collect(t, rd.Captions(t.Context()))); d != "" {
+		t.Errorf("captions (-want +got):\n%s", d)
+	}
+	got := collect(t, rd.Captions(t.Context(), shards.RowsAt(199, 0, 64, 0)...))
+	if d := cmp.Diff([]shards.NumberedCaptions{want[0], want[64], want[199]}, got); d != "" {
+		t.Errorf("some (-want +got):\n%s", d)
 	}
 	if err := shards.Verify(t.Context(), st, "c.arrow", f); err != nil {
 		t.Error(err)
 	}
 }
 
-func opens(t *testing.T, st shards.Store, key string, f schemas.File) map[string]*shards.Reader {
+func reader(t *testing.T, st shards.Store, key string, f schemas.File) *shards.Reader {
 	t.Helper()
-	verified, err := shards.Open(t.Context(), st, key, f)
+	rd, err := shards.Open(t.Context(), st, key, f)
 	if err != nil {
 		t.Fatal(err)
 	}
-	unverified, err := shards.OpenUnverified(t.Context(), st, key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return map[string]*shards.Reader{"verified": verified, "unverified": unverified}
+	return rd
 }
 
 // TestSameBytes: equal rows give equal files, whatever the order of maps.
@@ -185,12 +175,12 @@ func TestBounds(t *testing.T) {
 					break
 				}
 			}
-			if w.Rows() != test.rows {
-				t.Errorf("%d rows; want %d", w.Rows(), test.rows)
-			}
 			s, err := w.Commit(t.Context(), memstore.New(), "d")
 			if err != nil {
 				t.Fatal(err)
+			}
+			if s.File.Rows != test.rows {
+				t.Errorf("%d rows; want %d", s.File.Rows, test.rows)
 			}
 			var batches []int
 			for _, b := range s.File.Batches {
@@ -325,21 +315,14 @@ func TestRequests(t *testing.T) {
 		}
 	}
 	st := storetest.NewFaults(mem)
-	rd, err := shards.Open(t.Context(), st, key, shard.File, shards.ReadAhead(500_000))
-	if err != nil {
-		t.Fatal(err)
-	}
+	rd := reader(t, st, key, shard.File).Ahead(500_000)
 	collect(t, rd.Samples(t.Context()))
 	if n, most := st.Requests(), 2+int(shard.File.Bytes/400_000); n > most {
 		t.Errorf("the whole shard of %d bytes took %d requests; want at most %d", shard.File.Bytes, n, most)
 	}
 	small, file := cut(t, mem, checked(t), 20, 10)
 	st = storetest.NewFaults(mem)
-	rd, err = shards.Open(t.Context(), st, small, file.File)
-	if err != nil {
-		t.Fatal(err)
-	}
-	collect(t, rd.Samples(t.Context()))
+	collect(t, reader(t, st, small, file.File).Samples(t.Context()))
 	if n := st.Requests(); n != 1 {
 		t.Errorf("a small shard took %d requests; want 1", n)
 	}
@@ -352,10 +335,7 @@ func TestReadAheadIsBounded(t *testing.T) {
 	cfg := checked(t)
 	cfg.BatchRows = 1
 	key, shard := cut(t, st, cfg, 30, 100_000)
-	rd, err := shards.Open(t.Context(), st, key, shard.File, shards.ReadAhead(1))
-	if err != nil {
-		t.Fatal(err)
-	}
+	rd := reader(t, st, key, shard.File).Ahead(1)
 	n := 0
 	for _, err := range rd.Batches(t.Context()) {
 		if err != nil {
@@ -379,10 +359,7 @@ func TestReadErrors(t *testing.T) {
 	key, shard := cut(t, mem, cfg, 100, 10_000)
 	for _, when := range []storetest.Moment{storetest.Before, storetest.After} {
 		st := storetest.NewFaults(mem)
-		rd, err := shards.Open(t.Context(), st, key, shard.File, shards.ReadAhead(150_000))
-		if err != nil {
-			t.Fatal(err)
-		}
+		rd := reader(t, st, key, shard.File).Ahead(150_000)
 		st.Fail(storetest.Fault{Op: storetest.ReadRange, N: 3, When: when})
 		n, err := last(rd.Samples(t.Context()))
 		if !errors.Is(err, storetest.ErrFault) || n != 20 {
