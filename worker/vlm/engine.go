@@ -39,7 +39,7 @@ type Engine struct {
 	queue   *queue
 	ran     atomic.Bool
 	limit   atomic.Int64             // rows in a batch, lowered when memory runs out
-	known   atomic.Pointer[Prepared] // a sample that was captioned: see Run
+	known   atomic.Pointer[Prepared] // a sample that was captioned: see judge
 	closing sync.Once
 }
 
@@ -333,38 +333,13 @@ func (e *Engine) drive(ctx context.Context, l *lane) error {
 			return nil
 		}
 		failed, err := l.serve(ctx, rows)
-		if err = e.judge(ctx, l, rows, failed, err); err != nil {
+		if len(failed) == 0 {
+			continue
+		}
+		if err := e.judge(ctx, l, rows, failed, err); err != nil {
 			return err
 		}
 	}
-}
-
-// judge answers the rows that failed. Where a whole batch failed, it finds out
-// whether the samples or the runtime are at fault with one that was captioned
-// before: then its error ends the engine, and says nothing about the samples.
-func (e *Engine) judge(ctx context.Context, l *lane, rows, failed []*row, err error) error {
-	var dead error
-	if len(failed) == len(rows) && len(rows) > 0 && ctx.Err() == nil {
-		if known := e.known.Load(); known != nil {
-			probe := newRow(ctx, known)
-			if again := l.run(ctx, []*row{probe}); again != nil {
-				dead = fmt.Errorf("run engine: a sample that was captioned before fails: %w", again)
-			}
-		} else if len(rows) > 1 {
-			dead = fmt.Errorf("run engine: all %d samples of the first batch fail: %w", len(rows), err)
-		}
-	}
-	for _, r := range failed {
-		switch {
-		case r.ctx.Err() != nil:
-			r.answer(Caption{}, r.ctx.Err())
-		case ctx.Err() != nil || dead != nil:
-			r.answer(Caption{}, ErrStopped)
-		default:
-			r.answer(Caption{}, runtimeError(r.failure))
-		}
-	}
-	return dead
 }
 
 // most is how many rows a batch may have.

@@ -3,6 +3,7 @@ package vlm
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -283,6 +284,62 @@ func TestNotFiniteLogitsFailTheSample(t *testing.T) {
 		})
 	}
 	wg.Wait()
+}
+
+// A device or a model that gives no numbers ends the engine and blames no
+// sample, whether it did better before or not, and whatever the batch.
+func TestNoNumbersEndTheEngine(t *testing.T) {
+	for _, size := range []int{1, 4} {
+		t.Run(fmt.Sprintf("batches of %d", size), func(t *testing.T) {
+			dir := copyModel(t)
+			write(t, dir, "onnx/"+visionGraph+".onnx", string(blindVision()))
+			e := open(t, dir, config(func(c *Config) { c.Lanes, c.BatchSize = 1, size }))
+			run := make(chan error, 1)
+			go func() { run <- e.Run(context.Background()) }()
+			for _, p := range prepare(t, e, goldens(t)[:3]) {
+				if _, err := e.Generate(context.Background(), p); !errors.Is(err, ErrStopped) {
+					t.Errorf("generate: %v", err)
+				}
+			}
+			if err := <-run; !errors.Is(err, errNotFinite) {
+				t.Errorf("run: %v", err)
+			}
+		})
+	}
+}
+
+// The same device, after it had captioned a sample.
+func TestNoNumbersAfterACaption(t *testing.T) {
+	e := open(t, tiny, config(func(c *Config) { c.Lanes, c.BatchSize = 1, 1 }))
+	run := make(chan error, 1)
+	go func() { run <- e.Run(context.Background()) }()
+	ps := prepare(t, e, goldens(t)[:3])
+	generate(t, e, ps[:1])
+	for _, p := range append(ps, e.known.Load()) {
+		for i := range p.picture.tensors {
+			p.picture.tensors[i].floats = slices.Repeat([]float32{3e38}, len(p.picture.tensors[i].floats))
+		}
+	}
+	if _, err := e.Generate(context.Background(), ps[1]); !errors.Is(err, ErrStopped) {
+		t.Errorf("generate: %v", err)
+	}
+	if err := <-run; !errors.Is(err, errNotFinite) {
+		t.Errorf("run: %v", err)
+	}
+}
+
+// blindVision gives features that are no numbers.
+func blindVision() []byte {
+	g := onnx.Graph{Name: "blind",
+		Inputs:  []onnx.Port{port("pixel_values", onnx.Float, "batch", 3, 32, 32)},
+		Outputs: []onnx.Port{port("image_features", onnx.Float, "batch", 16, 32)},
+	}
+	g.Add("Shape", "shape", nil, "pixel_values")
+	g.Add("Slice", "n", nil, "shape", g.Ints("from", 0), g.Ints("to", 1))
+	g.Add("Concat", "out", map[string]any{"axis": 0}, "n", g.Ints("rest", 16, 32))
+	g.Add("ConstantOfShape", "zeros", nil, "out")
+	g.Add("Div", "image_features", nil, "zeros", "zeros")
+	return g.Marshal()
 }
 
 // A batch that needs too much memory is halved until it fits, all samples get

@@ -60,8 +60,8 @@ func (l *lane) terminate() {
 	}
 }
 
-// run captions rows together. Rows are answered as they finish; after an error
-// those that were not are the caller's.
+// run captions rows together. Rows are answered as they finish; those that were
+// not are the caller's, each with its failure where there is no error.
 func (l *lane) run(ctx context.Context, rows []*row) error {
 	for _, r := range rows {
 		r.reset()
@@ -308,14 +308,15 @@ func (l *lane) choose(b *batch, logits *ort.Value) error {
 // choiceOutputs are small and read on the host.
 var choiceOutputs = []ort.Fetch{{Name: "tokens", On: ort.CPU}, {Name: "scores", On: ort.CPU}, {Name: "lse", On: ort.CPU}}
 
-// advance gives a row its next token, answers it if it ends, and says whether it did.
+// advance gives a row its next token, answers it if it ends, and says whether it
+// leaves the batch: without an answer where there is no next token to be had.
 func (l *lane) advance(r *row, tokens []int64, scores []float32, lse float32) bool {
 	if err := r.ctx.Err(); err != nil {
 		r.answer(Caption{}, err)
 		return true
 	}
 	if f := float64(scores[0]) + float64(lse); math.IsNaN(f) || math.IsInf(f, 0) {
-		r.answer(Caption{}, runtimeError(errNotFinite))
+		r.failure = errNotFinite // the caller's to judge: the device may be at fault
 		return true
 	}
 	k := r.pick(tokens, scores)
@@ -357,10 +358,13 @@ func (l *lane) shrink(b *batch) error {
 // their captions.
 func (l *lane) serve(ctx context.Context, rows []*row) ([]*row, error) {
 	err := l.run(ctx, rows)
-	if err == nil {
-		return nil, nil
-	}
 	rest := slices.DeleteFunc(slices.Clone(rows), (*row).answered)
+	if err == nil {
+		if len(rest) > 0 {
+			err = rest[len(rest)-1].failure
+		}
+		return rest, err
+	}
 	if ctx.Err() != nil || len(rest) <= 1 {
 		for _, r := range rest {
 			r.failure = err

@@ -44,7 +44,7 @@ func newRow(ctx context.Context, p *Prepared) *row {
 
 // reset makes a row ready for another try: the same seed gives the same draws.
 func (r *row) reset() {
-	r.tokens, r.logprob = r.tokens[:0], 0
+	r.tokens, r.logprob, r.failure = r.tokens[:0], 0, nil
 	r.random = rand.New(rand.NewPCG(uint64(r.p.seed), 0x9e3779b97f4a7c15))
 }
 
