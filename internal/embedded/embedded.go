@@ -18,24 +18,19 @@ const startLimit = time.Minute
 type Option func(*options)
 
 type options struct {
-	log    *slog.Logger
-	bucket string
-	sync   bool
+	log  *slog.Logger
+	sync bool
 }
 
 // Log sends what the services say to l. Without it they are silent.
 func Log(l *slog.Logger) Option { return func(o *options) { o.log = l } }
-
-// Bucket names the bucket that is made when it isn't there: "recaption"
-// without it. It follows the rules of S3 for names.
-func Bucket(name string) Option { return func(o *options) { o.bucket = name } }
 
 // WithoutSync lets a power failure lose what was acknowledged, for stores that
 // are thrown away. The death of a process still loses nothing.
 func WithoutSync() Option { return func(o *options) { o.sync = false } }
 
 func resolve(opts []Option) options {
-	o := options{log: slog.New(slog.DiscardHandler), bucket: "recaption", sync: true}
+	o := options{log: slog.New(slog.DiscardHandler), sync: true}
 	for _, opt := range opts {
 		opt(&o)
 	}

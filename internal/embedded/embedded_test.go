@@ -261,7 +261,7 @@ func TestGatewayDeathIsNoticed(t *testing.T) {
 		t.Fatal("done while both run")
 	default:
 	}
-	if err := syscall.Kill(s.S3.PID(), syscall.SIGKILL); err != nil {
+	if err := syscall.Kill(s.S3.child.cmd.Process.Pid, syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
 	<-s.Done()
@@ -348,7 +348,7 @@ func TestAttributesBesideTheObjects(t *testing.T) {
 		t.Fatal(err)
 	}
 	var log strings.Builder
-	s, err := Start(t.Context(), dir, Log(slog.New(slog.NewTextHandler(&log, nil))), Bucket("other"))
+	s, err := Start(t.Context(), dir, Log(slog.New(slog.NewTextHandler(&log, nil))))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -362,7 +362,7 @@ func TestAttributesBesideTheObjects(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := os.Stat(filepath.Join(dir, "attributes", "other", "a", "b")); err != nil {
+	if _, err := os.Stat(filepath.Join(dir, "attributes", bucket, "a", "b")); err != nil {
 		t.Errorf("attributes of the object: %v", err)
 	}
 }

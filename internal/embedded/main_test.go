@@ -36,7 +36,7 @@ type where struct {
 func tell(s *Services) where {
 	return where{
 		s.S3.Endpoint, s.S3.Region, s.S3.AccessKey, string(s.S3.SecretKey), s.S3.Bucket,
-		s.NATS.URL, s.NATS.User, string(s.NATS.Password), s.S3.PID(),
+		s.NATS.URL, s.NATS.User, string(s.NATS.Password), s.S3.child.cmd.Process.Pid,
 	}
 }
 

@@ -10,13 +10,16 @@ import (
 	"recaption/internal/secret"
 )
 
+// bucket is the one that is made when it isn't there.
+const bucket = "recaption"
+
 // S3 is an S3 gateway in a child process.
 type S3 struct {
 	Endpoint  string // http://127.0.0.1:<port>, to be addressed in path style
 	Region    string
 	AccessKey string
 	SecretKey secret.Text
-	Bucket    string // there already
+	Bucket    string // "recaption", there already
 
 	child *child
 	lock  *stateLock
@@ -42,7 +45,7 @@ func startS3(ctx context.Context, st *state, o options) (*S3, error) {
 		Region:    "us-east-1",
 		AccessKey: string(secret.New()),
 		SecretKey: secret.New(),
-		Bucket:    o.bucket,
+		Bucket:    bucket,
 	}
 	// A folder below the gateway's root is a bucket, owned by the root account.
 	if err := os.MkdirAll(filepath.Join(st.objects(), g.Bucket), 0o700); err != nil {
@@ -64,9 +67,6 @@ func startS3(ctx context.Context, st *state, o options) (*S3, error) {
 	g.child, g.Endpoint = c, "http://"+addr
 	return g, nil
 }
-
-// PID is the gateway's process.
-func (g *S3) PID() int { return g.child.cmd.Process.Pid }
 
 // Done is closed when the gateway has ended.
 func (g *S3) Done() <-chan struct{} { return g.child.done }

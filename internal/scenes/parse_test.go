@@ -13,10 +13,11 @@ func TestCaptionReadsBack(t *testing.T) {
 		for i := range 1500 {
 			m := set(split).At(i)
 			read := Parse(m.Caption(0))
-			if d := cmp.Diff(m.Facts(), read); d != "" {
+			hold := m.Scene.Facts(m.Alt.Name, m.Alt.NameOf)
+			if d := cmp.Diff(hold, read); d != "" {
 				t.Fatalf("%s %d: %s\n-holds +read\n%s", split, i, m.Caption(0), d)
 			}
-			for name, tally := range parts(Compare(m.Facts(), read)) {
+			for name, tally := range parts(Compare(hold, read)) {
 				if tally.Right != tally.Asked {
 					t.Fatalf("%s %d: %s %+v", split, i, name, tally)
 				}

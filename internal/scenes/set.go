@@ -160,9 +160,6 @@ func (s *Sample) Key() string { return fmt.Sprintf("%08d", s.Index) }
 // Caption returns the canonical caption, or one of the paraphrases.
 func (s *Sample) Caption(style int) string { return s.Scene.Caption(style, s.Alt.Name, s.Alt.NameOf) }
 
-// Facts returns what the caption of the sample should claim.
-func (s *Sample) Facts() Facts { return s.Scene.Facts(s.Alt.Name, s.Alt.NameOf) }
-
 // PNG draws the picture and encodes it.
 func (s *Sample) PNG() []byte {
 	var b bytes.Buffer

@@ -143,7 +143,7 @@ func TestTruthReadsBack(t *testing.T) {
 			if d := cmp.Diff(m.Truth(), back); d != "" {
 				t.Fatalf("%s %d: truth -made +read\n%s", split, i, d)
 			}
-			if d := cmp.Diff(m.Facts(), back.Facts()); d != "" {
+			if d := cmp.Diff(m.Scene.Facts(m.Alt.Name, m.Alt.NameOf), back.Facts()); d != "" {
 				t.Fatalf("%s %d: facts -sample +truth\n%s", split, i, d)
 			}
 		}
