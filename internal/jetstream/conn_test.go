@@ -152,6 +152,41 @@ func TestStreamsPersist(t *testing.T) {
 	wantNone(t, q, 2*short.AckWait)
 }
 
+// A job that was handed back, or whose holder died with the server, is nobody's
+// when the server is back: what it waits for is no lease of old.
+func TestJobsAreFreeAfterARestart(t *testing.T) {
+	dir, patient := t.TempDir(), Lease{AckWait: time.Hour, MaxDeliver: 5, MaxPending: 10}
+	n, err := embedded.StartNATS(t.Context(), dir)
+	must(t, err)
+	c, err := Connect(t.Context(), Config{URL: n.URL, User: n.User, Password: n.Password}, logTo(t))
+	must(t, err)
+	must(t, c.EnsureStreams(t.Context(), DefaultLayout()))
+	q := jobs(t, c, patient)
+	publish(t, q, 1)
+	must(t, next(t, q, 1, 1).Release(t.Context(), 0))
+	next(t, q, 1, 2)
+	publish(t, q, 2, 3)
+	must(t, next(t, q, 2, 1).Release(t.Context(), 0))
+	must(t, c.Close())
+	must(t, n.Close())
+
+	c = connect(t, serve(t, dir))
+	q = jobs(t, c, patient)
+	must(t, next(t, q, 2, 2).Ack(t.Context()))
+	wantDepth(t, q, Depth{Waiting: 1, InHand: 1})
+	if freed, err := q.Free(t.Context(), patient); freed != 1 || err != nil {
+		t.Errorf("%d jobs freed, %v; want 1", freed, err)
+	}
+	d := next(t, q, 1, 3)
+	must(t, d.Extend(t.Context()))
+	must(t, next(t, q, 3, 1).Ack(t.Context()))
+	wantNone(t, q, 300*time.Millisecond) // the job in hand has its whole lease
+	must(t, d.Ack(t.Context()))
+	if freed, err := q.Free(t.Context(), patient); freed != 0 || err != nil {
+		t.Errorf("%d jobs freed, %v; want none", freed, err)
+	}
+}
+
 func TestConnectWaitsForTheServer(t *testing.T) {
 	s := newStable(t)
 	s.stop()

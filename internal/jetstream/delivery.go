@@ -11,11 +11,25 @@ import (
 )
 
 // Delivery is a job in our hands, for the time of its lease. Who has it owes it
-// one verdict: Ack, Release or Reject. Its methods may be called from any
+// one verdict: Ack, Release, Requeue or Reject. Its methods may be called from any
 // goroutine.
 type Delivery[T any] struct {
 	Job T
 	held
+	q *Queue[T]
+}
+
+// Requeue puts the job back as if it had never been delivered, behind what
+// waits: for when an attempt says nothing about the job. A crash in the middle
+// takes it off the queue, and a coordinator that reconciles publishes it again.
+func (d *Delivery[T]) Requeue(ctx context.Context) error {
+	if err := d.settle(ctx, "take off", "+TERM to be queued anew"); err != nil {
+		return err
+	}
+	if err := d.q.publish(ctx, d.msg.Subject, d.msg.Data); !errors.Is(err, ErrQueued) {
+		return err
+	}
+	return nil // a coordinator was faster
 }
 
 // held is a message under lease.
@@ -68,11 +82,14 @@ func (h held) Ack(ctx context.Context) error {
 // Release hands the job back, to be delivered again after delay. That counts
 // as a delivery.
 func (h held) Release(ctx context.Context, delay time.Duration) error {
-	verdict := "-NAK" // goes to the front of the queue
-	if delay > 0 {
-		verdict = fmt.Sprintf(`-NAK {"delay":%d}`, delay)
-	}
-	return h.settle(ctx, "release", verdict)
+	return h.settle(ctx, "release", handBack(delay))
+}
+
+// handBack is the verdict that hands a job back. It names a delay even where
+// there is none to speak of: a server keeps a release without one in its memory
+// alone, and after a restart the lease of old would have to run out.
+func handBack(delay time.Duration) string {
+	return fmt.Sprintf(`-NAK {"delay":%d}`, max(delay, 1))
 }
 
 // Reject takes the job off the queue: another attempt can't help. The reason is

@@ -102,7 +102,7 @@ func (c *Conn) recall(sub *nats.Subscription, arrived <-chan *nats.Msg) {
 		select {
 		case m := <-arrived:
 			if status(m) == "" {
-				_ = m.Respond([]byte("-NAK")) // if it is lost: by its lease
+				_ = m.Respond([]byte(handBack(0))) // if it is lost: by its lease
 			}
 		default:
 			return

@@ -91,6 +91,10 @@ func (q *Queue[T]) Ensure(ctx context.Context, l Lease) error {
 	if err := l.Validate(); err != nil {
 		return err
 	}
+	return q.ensure(ctx, l)
+}
+
+func (q *Queue[T]) ensure(ctx context.Context, l Lease) error {
 	return q.c.do(ctx, "ensure consumer "+q.consumer, func(ctx context.Context) error {
 		_, err := q.c.js.CreateOrUpdateConsumer(ctx, q.stream, jetstream.ConsumerConfig{
 			Durable:       q.consumer,
@@ -220,7 +224,7 @@ func (q *Queue[T]) open(ctx context.Context, msg *nats.Msg) (*Delivery[T], error
 	job, err := q.decode(msg.Data)
 	switch {
 	case err == nil:
-		return &Delivery[T]{Job: job, held: h}, nil
+		return &Delivery[T]{Job: job, held: h, q: q}, nil
 	case errors.Is(err, schemas.ErrVersion):
 		q.log().Warn("job handed back for a newer worker", "subject", msg.Subject, "attempt", h.Attempt, "err", err)
 		err = h.Release(ctx, versionRest)
