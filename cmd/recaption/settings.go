@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -64,6 +65,7 @@ type engineSettings struct {
 	Device    string `mapstructure:"device"`
 	Threads   int    `mapstructure:"threads"` // of a batch under way; 0: the cores shared among those
 	BatchSize int    `mapstructure:"batch_size"`
+	Precision string `mapstructure:"precision"` // of the graphs, as [parsePrecision] reads it
 }
 
 type workerSettings struct {
@@ -120,6 +122,9 @@ func (s settings) validate() error {
 	if n := s.Engine.BatchSize; n < 1 || n > 4096 {
 		bad("engine.batch_size", n, "1 to 4096")
 	}
+	if _, err := parsePrecision(s.Engine.Precision); err != nil {
+		errs = append(errs, fmt.Errorf("engine.precision: %w", err))
+	}
 	if _, err := schemas.ParsePool(s.Worker.Pool); err != nil {
 		bad("worker.pool", fmt.Sprintf("%q", s.Worker.Pool), "1 to 63 characters of a-z, 0-9, '-' and '_'")
 	}
@@ -160,6 +165,7 @@ var flagKeys = map[string]string{
 	"device":     "engine.device",
 	"threads":    "engine.threads",
 	"batch":      "engine.batch_size",
+	"precision":  "engine.precision",
 	"pool":       "worker.pool",
 	"slots":      "worker.slots",
 	"drain":      "worker.drain",
@@ -167,22 +173,30 @@ var flagKeys = map[string]string{
 
 // loadSettings reads the settings of one command: flags that were given, then
 // RECAPTION_* variables, then the file of --config, then the defaults. Unknown
-// keys and variables are errors.
+// keys and variables are errors, as are values of another kind.
 func loadSettings(flags *pflag.FlagSet) (settings, error) {
 	v := viper.New()
 	v.SetEnvPrefix(strings.TrimSuffix(envPrefix, "_"))
 	v.SetEnvKeyReplacer(envNames)
 	v.AutomaticEnv()
-	if err := setDefaults(v); err != nil {
+	defaults, err := defaultValues()
+	if err != nil {
 		return settings{}, err
 	}
-	if err := checkEnvironment(os.Environ(), v.AllKeys()); err != nil {
+	for key, value := range defaults {
+		v.SetDefault(key, value) // so that viper looks for its variable
+	}
+	known := slices.Sorted(maps.Keys(defaults))
+	if err := checkEnvironment(os.Environ(), known); err != nil {
 		return settings{}, usagef("settings: %w", err)
 	}
 	if path, _ := flags.GetString("config"); path != "" {
 		v.SetConfigFile(path)
 		v.SetConfigType("yaml")
 		if err := v.ReadInConfig(); err != nil {
+			return settings{}, usagef("read settings %s: %w", path, err)
+		}
+		if err := checkKeys(v, known); err != nil {
 			return settings{}, usagef("read settings %s: %w", path, err)
 		}
 	}
@@ -193,11 +207,12 @@ func loadSettings(flags *pflag.FlagSet) (settings, error) {
 			}
 		}
 	}
+	if err := setTypes(v, defaults); err != nil {
+		return settings{}, usagef("settings: %w", err)
+	}
 	var s settings
-	hooks := mapstructure.ComposeDecodeHookFunc(
-		mapstructure.StringToTimeDurationHookFunc(), mapstructure.TextUnmarshallerHookFunc())
-	if err := v.UnmarshalExact(&s, viper.DecodeHook(hooks)); err != nil {
-		return settings{}, usagef("settings: %s", plainDecodeError(err))
+	if err := v.UnmarshalExact(&s); err != nil {
+		return settings{}, usagef("settings: %w", err)
 	}
 	if err := s.validate(); err != nil {
 		return settings{}, usagef("settings: %w", err)
@@ -205,13 +220,13 @@ func loadSettings(flags *pflag.FlagSet) (settings, error) {
 	return s, nil
 }
 
-// setDefaults makes every key known to viper, which reads the environment for
-// known keys alone.
-func setDefaults(v *viper.Viper) error {
+// defaultValues are the defaults of all settings, by their keys.
+func defaultValues() (map[string]any, error) {
 	var tree map[string]any
 	if err := mapstructure.Decode(defaultSettings(), &tree); err != nil {
-		return fmt.Errorf("settings: %w", err)
+		return nil, fmt.Errorf("settings: %w", err)
 	}
+	flat := map[string]any{}
 	var set func(prefix string, tree map[string]any)
 	set = func(prefix string, tree map[string]any) {
 		for k, value := range tree {
@@ -219,17 +234,9 @@ func setDefaults(v *viper.Viper) error {
 				set(prefix+k+".", sub)
 				continue
 			}
-			v.SetDefault(prefix+k, value)
+			flat[prefix+k] = value
 		}
 	}
 	set("", tree)
-	return nil
-}
-
-// plainDecodeError makes one line of what the decoder says over several.
-func plainDecodeError(err error) string {
-	text := strings.ReplaceAll(err.Error(), "\n", " ")
-	text = strings.ReplaceAll(text, "has invalid keys:", "has unknown keys:")
-	text = strings.ReplaceAll(text, "decoding failed due to the following error(s): ", "")
-	return strings.Join(strings.Fields(text), " ")
+	return flat, nil
 }
