@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"math"
 
 	"recaption/schemas"
 	"recaption/shards"
@@ -49,7 +50,7 @@ func (e Epochs) Batches(ctx context.Context, from Position) iter.Seq2[EpochBatch
 			r, err := e.Open(ctx, at.Epoch, left)
 			var end int64
 			if err == nil {
-				end, err = e.end(ctx, at.Epoch, r.Len())
+				end, err = e.end(ctx, at.Epoch)
 			}
 			if err != nil {
 				yield(EpochBatch{}, err)
@@ -94,17 +95,17 @@ func (e Epochs) leave(ctx context.Context, l schemas.EpochList) (bool, error) {
 	return e.Leave(ctx, l)
 }
 
-// end is the position at which an epoch ends: where the list behind it says
-// that it was left, or behind its last.
-func (e Epochs) end(ctx context.Context, epoch int, last int64) (int64, error) {
+// end is the position at which an epoch ends early, as the list behind it
+// says.
+func (e Epochs) end(ctx context.Context, epoch int) (int64, error) {
 	next, err := shards.ReadEpoch(ctx, e.Store, e.Training, epoch+1)
 	switch {
 	case errors.Is(err, shards.ErrNotFound):
-		return last, nil
+		return math.MaxInt64, nil
 	case err != nil:
 		return 0, fmt.Errorf("where epoch %d of training %s ended: %w", epoch, e.Training, err)
 	case next.CutShort > 0:
 		return next.CutShort, nil
 	}
-	return last, nil
+	return math.MaxInt64, nil
 }
