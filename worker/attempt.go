@@ -14,10 +14,10 @@ import (
 // context has ended, too.
 const settleLimit = 10 * time.Second
 
-// attempt does one job and gives it its verdict. Its error is about the worker:
+// attempt does one job and gives it its verdict, which it returns. Its error is about the worker:
 // the engine has stopped, and there is no use in further jobs; it calls stop
 // before it hands the job back, so that this worker doesn't take it again.
-func (w *Worker) attempt(work context.Context, d *jetstream.Delivery[schemas.CaptionJob], stop func()) error {
+func (w *Worker) attempt(work context.Context, d *jetstream.Delivery[schemas.CaptionJob], stop func()) (verdict, error) {
 	log := w.log.With("job", d.Job.ID, "shard", d.Job.Shard.Short(), "attempt", d.Attempt)
 	log.Info("job taken")
 	h := w.takeInHand(d)
@@ -39,9 +39,9 @@ func (w *Worker) attempt(work context.Context, d *jetstream.Delivery[schemas.Cap
 	}
 	w.settle(work, d, v, err)
 	if dead && work.Err() == nil {
-		return err
+		return v, err
 	}
-	return nil
+	return v, nil
 }
 
 // settle gives a job its verdict.
@@ -56,10 +56,15 @@ func (w *Worker) settle(work context.Context, d *jetstream.Delivery[schemas.Capt
 		return
 	}
 	log.Warn("attempt ended", "err", cause)
-	if v == abandon {
-		return
+	var err error
+	switch v {
+	case abandon:
+	case rest:
+		err = d.Requeue(last)
+	default:
+		err = d.Release(last, delay(v, d.Attempt))
 	}
-	if err := d.Release(last, delay(v, d.Attempt)); err != nil {
+	if err != nil {
 		log.Warn("hand a job back", "err", err) // its lease runs out
 	}
 }

@@ -4,9 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"syscall"
 	"testing"
 	"time"
 
+	"recaption/internal/jetstream"
 	"recaption/schemas"
 	"recaption/shards"
 	"recaption/worker/vlm"
@@ -33,7 +36,11 @@ func TestJudge(t *testing.T) {
 		{"damaged recipe", nil, wrapped(schemas.ErrMalformed), reject},
 		{"settings", nil, wrapped(vlm.ErrSettings), reject},
 		{"corrupt", nil, wrapped(shards.ErrCorrupt), reject},
-		{"store away", nil, wrapped(shards.ErrTransient), retry},
+		{"store away", nil, wrapped(shards.ErrTransient), rest},
+		{"no bucket", nil, wrapped(shards.ErrNoBucket), rest},
+		{"folder not ours", nil, wrapped(&fs.PathError{Op: "open", Path: "x", Err: syscall.EACCES}), rest},
+		{"disk full", nil, wrapped(&fs.PathError{Op: "write", Path: "x", Err: syscall.ENOSPC}), rest},
+		{"events full", nil, wrapped(jetstream.ErrFull), rest},
 		{"no recipe yet", nil, wrapped(shards.ErrNotFound), retry},
 		{"anything else", nil, some, retry},
 		{"cancelled by the process", context.Canceled, context.Canceled, retry},
@@ -50,7 +57,7 @@ func TestDelay(t *testing.T) {
 		attempt int
 		want    time.Duration
 	}{
-		{retry, 1, 2 * time.Second}, {retry, 2, 4 * time.Second}, {retry, 5, 32 * time.Second}, {retry, 6, time.Minute}, {retry, 1 << 40, time.Minute},
+		{rest, 1, 2 * time.Second}, {rest, 9, time.Minute}, {retry, 1, 2 * time.Second}, {retry, 2, 4 * time.Second}, {retry, 5, 32 * time.Second}, {retry, 6, time.Minute}, {retry, 1 << 40, time.Minute},
 		{release, 1, 0}, {release, 9, 0}, {pass, 1, passRest}, {pass, 9, passRest},
 	} {
 		if got := delay(test.verdict, test.attempt); got != test.want {

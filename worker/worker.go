@@ -129,9 +129,10 @@ func (w *Worker) Run(ctx context.Context) error {
 }
 
 // slot takes one job after the other. A busy slot takes none, so that no job
-// waits with its lease running out. It calls stop when no slot should take any
-// more.
+// waits with its lease running out. After a verdict that is about all jobs it
+// rests before the next. It calls stop when no slot should take any more.
 func (w *Worker) slot(fetch, work context.Context, stop func()) error {
+	rests := 0 // in a row
 	for {
 		d, err := w.jobs.Next(fetch)
 		switch {
@@ -143,8 +144,18 @@ func (w *Worker) slot(fetch, work context.Context, stop func()) error {
 			w.settle(work, d, release, fetch.Err())
 			return nil
 		}
-		if err := w.attempt(work, d, stop); err != nil {
+		v, err := w.attempt(work, d, stop)
+		if err != nil {
 			return err
+		}
+		if v != rest {
+			rests = 0
+			continue
+		}
+		rests++
+		select {
+		case <-fetch.Done():
+		case <-time.After(delay(rest, rests)):
 		}
 	}
 }

@@ -307,6 +307,38 @@ func TestJobsOfOthersRest(t *testing.T) {
 	}
 }
 
+// A store that is away costs no job a delivery, however few it has: the slot
+// rests, and the job comes again as new. A drain ends the rest.
+func TestStoreThatIsAwayCostsNoDelivery(t *testing.T) {
+	t.Parallel()
+	s, e := newSite(t), newFake()
+	s.ensure(jetstream.Lease{AckWait: 5 * time.Minute, MaxDeliver: 1, MaxPending: 100})
+	job := s.job(s.shard(samples(3)), recipeOf(e))
+	s.publish(job)
+	s.store.Fail(storetest.Fault{Op: storetest.Put, N: 1})
+	p := s.start(e, func(c *Config) { c.Slots = 1 })
+	s.event()
+	p.finish()
+	s.rows(job)
+	s.wantQueue(0)
+
+	away := s.job(s.shard(samples(4)), recipeOf(e))
+	failed := make(chan struct{}, 1)
+	s.store.Fail(storetest.Fault{Op: storetest.Put, Do: func() {
+		select {
+		case failed <- struct{}{}:
+		default:
+		}
+	}})
+	s.publish(away)
+	p = s.start(e)
+	<-failed
+	p.finish()
+	if d := s.next(); d.Attempt != 1 || d.Job.ID != away.ID {
+		t.Errorf("job %s in attempt %d, want %s in the first", d.Job.ID, d.Attempt, away.ID)
+	}
+}
+
 // An engine that has stopped says nothing about the job: it goes back at once,
 // and the worker ends.
 func TestStoppedEngineEndsTheWorker(t *testing.T) {

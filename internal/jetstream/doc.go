@@ -21,9 +21,9 @@
 // its receipt.
 //
 // A delivery is a lease for the queue's AckWait. Who holds it extends it, and
-// owes it one verdict: [Delivery.Ack], [Delivery.Release] or [Delivery.Reject].
-// Without one it is delivered again when the lease runs out. Each delivery
-// counts, and one that used up MaxDeliver stays in the stream, on its subject,
+// owes it one verdict: [Delivery.Ack], [Delivery.Release], [Delivery.Requeue] or
+// [Delivery.Reject]. Without one it is delivered again when the lease runs out.
+// Each delivery counts until the job is queued anew, and one that used up MaxDeliver stays in the stream, on its subject,
 // until a coordinator deals with it: [Queue.Spent].
 //
 // # Failing servers

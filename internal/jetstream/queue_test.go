@@ -515,3 +515,19 @@ func TestQueueThatCanNotStore(t *testing.T) {
 	must(t, next(t, q, 1, 1).Ack(t.Context()))
 	publish(t, q, 2)
 }
+
+// A job that is queued anew has all its deliveries, and its turn behind others.
+func TestRequeue(t *testing.T) {
+	q := jobs(t, start(t), Lease{AckWait: time.Minute, MaxDeliver: 2, MaxPending: 10})
+	publish(t, q, 1, 2)
+	for range 3 {
+		d := next(t, q, 1, 1)
+		must(t, d.Requeue(t.Context()))
+		if err := d.Requeue(t.Context()); !errors.Is(err, ErrSettled) {
+			t.Errorf("queued anew twice: %v", err)
+		}
+		d = next(t, q, 2, 1)
+		must(t, d.Requeue(t.Context()))
+	}
+	wantDepth(t, q, Depth{Waiting: 2})
+}
