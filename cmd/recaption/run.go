@@ -104,6 +104,7 @@ func (o runOptions) run(c *cobra.Command, s settings) error {
 		return usagef("--recipe: %w", err)
 	}
 	sources := sourceConfig(s)
+	warnOfVariables(log, file.Variables())
 	src, err := source.Open(ctx, o.source, sources)
 	if err != nil {
 		return asUsage(err, source.ErrNoSource)
@@ -140,7 +141,10 @@ func (o runOptions) run(c *cobra.Command, s settings) error {
 			return err
 		}
 		sum := newSummary(o, run, progress, time.Since(began))
-		return o.finish(context.WithoutCancel(ctx), c, b, where, run, sum)
+		if err := o.finish(context.WithoutCancel(ctx), c, b, where, run, sum); err != nil {
+			return err
+		}
+		return checkPrompts(ctx, b.store, run, progress, file.Variables(), log)
 	})
 }
 

@@ -89,8 +89,8 @@ func (c *checker) keys(n *yaml.Node, t reflect.Type, path string) {
 	known := map[string]reflect.Type{}
 	var names []string
 	for f := range fields(t) {
-		known[f.Tag.Get("yaml")] = f.Type
-		names = append(names, f.Tag.Get("yaml"))
+		known[keyOf(f)] = f.Type
+		names = append(names, keyOf(f))
 	}
 	slices.Sort(names)
 	if n.Kind != yaml.MappingNode {
@@ -121,6 +121,11 @@ func fields(t reflect.Type) func(yield func(reflect.StructField) bool) {
 	}
 }
 
+func keyOf(f reflect.StructField) string {
+	key, _, _ := strings.Cut(f.Tag.Get("yaml"), ",")
+	return key
+}
+
 // isWhole is true for 3 and for 3.0, and 1e6.
 func isWhole(n *yaml.Node) bool {
 	switch n.ShortTag() {
@@ -140,7 +145,7 @@ func example(t reflect.Type) string {
 	}
 	var keys []string
 	for f := range fields(t) {
-		keys = append(keys, f.Tag.Get("yaml")+": …")
+		keys = append(keys, keyOf(f)+": …")
 	}
 	return " of {" + strings.Join(keys, ", ") + "}"
 }

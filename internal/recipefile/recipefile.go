@@ -10,6 +10,9 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"regexp"
+	"slices"
+	"strings"
 
 	"go.yaml.in/yaml/v3"
 
@@ -81,6 +84,24 @@ func (r Recipe) PlainPrompt() string {
 	}
 	return ""
 }
+
+// Variables names the variables of all prompts, sorted, each once.
+func (r Recipe) Variables() []string {
+	var names []string
+	for _, p := range r.Prompts {
+		text := doubledBraces.Replace(p.Text)
+		for _, m := range braced.FindAllStringSubmatch(text, -1) {
+			names = append(names, m[1])
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+var (
+	doubledBraces = strings.NewReplacer("{{", "", "}}", "")
+	braced        = regexp.MustCompile(`\{([^{}]+)\}`)
+)
 
 func (r Recipe) prompts() []schemas.Prompt {
 	var out []schemas.Prompt

@@ -62,6 +62,13 @@ func TestReadOddForms(t *testing.T) {
 	}
 }
 
+func TestVariables(t *testing.T) {
+	r := Recipe{Prompts: []Prompt{{"a", "{title}: {alt_text} {{no}} {alt_text}"}, {"b", "plain"}, {"c", "{{{key}}}"}}}
+	if d := cmp.Diff([]string{"alt_text", "key", "title"}, r.Variables()); d != "" {
+		t.Errorf("(-want +got):\n%s", d)
+	}
+}
+
 func TestReadErrors(t *testing.T) {
 	dir := t.TempDir()
 	for text, want := range map[string]string{
