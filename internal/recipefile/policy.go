@@ -37,19 +37,30 @@ func ReadPolicy(path string) (schemas.Policy, error) {
 	if path == "" {
 		return p, nil
 	}
+	f := overPolicy(&p)
+	if err := readYAML(path, "policy", &f); err != nil {
+		return p, err
+	}
+	f.into(&p)
+	if err := p.Validate(); err != nil {
+		return p, fmt.Errorf("policy %s: %w", path, err)
+	}
+	return p, nil
+}
+
+// overPolicy is a file whose values are those of p.
+func overPolicy(p *schemas.Policy) policyFile {
 	f := policyFile{
 		Original: &p.Original, OriginalFraction: &p.OriginalFraction, OtherRecipes: &p.OtherRecipes,
 		Gate:     gateFile{p.Gate.Actions, &p.Gate.MinWords, &p.Gate.Repeats, &p.Gate.CopyFrom},
 		Fallback: &p.Fallback, Context: &p.Context,
 	}
 	f.Sentences.Show, f.Sentences.Min, f.Sentences.Max = &p.Sentences.Show, &p.Sentences.Min, &p.Sentences.Max
-	if err := readYAML(path, "policy", &f); err != nil {
-		return p, err
-	}
+	return f
+}
+
+// into gives p what was written that has no value of its own to write over.
+func (f policyFile) into(p *schemas.Policy) {
 	p.Recipes, p.Captions = f.Recipes, f.Captions
 	p.Exclude = schemas.Exclusion{Flags: f.Exclude.Flags, MinScores: f.Exclude.MinScores, Statuses: f.Exclude.Statuses}
-	if err := p.Validate(); err != nil {
-		return p, fmt.Errorf("policy %s: %w", path, err)
-	}
-	return p, nil
 }

@@ -11,29 +11,17 @@ import (
 
 	"recaption/internal/safetensors"
 	"recaption/shards"
+	"recaption/trainer/feed"
 	"recaption/trainer/graph"
 	"recaption/trainer/optim"
 )
 
-// Position is a place in the order of samples.
-type Position struct {
-	Epoch int
-	At    int64 // in the epoch's order
-}
-
-// Batch is what one step sees.
-type Batch struct {
-	graph.Batch
-	Keys  []string // of its samples
-	After Position // where the next batch begins
-}
-
-// Feed gives batches.
+// Feed gives batches; [feed.Epochs] is one.
 type Feed interface {
 	// Batches gives the batches from a position on, without end, over all
 	// epochs. Equal positions give equal batches. A batch is valid until the next
 	// one is asked for. The sequence ends with its first error.
-	Batches(ctx context.Context, from Position) iter.Seq2[Batch, error]
+	Batches(ctx context.Context, from feed.Position) iter.Seq2[feed.EpochBatch, error]
 }
 
 // Point is what the curve says of some steps.
@@ -52,7 +40,7 @@ type Result struct {
 	Steps   int
 	Resumed int // steps that an earlier run had done
 	Curve   []Point
-	Last    Position
+	Last    feed.Position
 }
 
 // NotFiniteError says that a step gave a NaN or an infinity. The checkpoint
@@ -100,7 +88,7 @@ type trainer struct {
 // Run trains until all steps are done, from the newest checkpoint where there is
 // one. When ctx ends it saves one more, and returns ctx's error. show, where it
 // is not nil, is called with each point of the curve.
-func Run(ctx context.Context, st shards.Store, cfg Config, feed Feed, log *slog.Logger, show func(Point)) (_ Result, err error) {
+func Run(ctx context.Context, st shards.Store, cfg Config, f Feed, log *slog.Logger, show func(Point)) (_ Result, err error) {
 	if err := cfg.Validate(); err != nil {
 		return Result{}, err
 	}
@@ -111,11 +99,11 @@ func Run(ctx context.Context, st shards.Store, cfg Config, feed Feed, log *slog.
 	}
 	defer t.optimizer.Close()
 	resumed := t.state.Step
-	if err := t.train(ctx, feed); err != nil {
+	if err := t.train(ctx, f); err != nil {
 		t.model.Close()
 		return Result{}, err
 	}
-	return Result{Model: t.model, Steps: t.state.Step, Resumed: resumed, Curve: t.state.Curve, Last: Position{t.state.Epoch, t.state.Position}}, nil
+	return Result{Model: t.model, Steps: t.state.Step, Resumed: resumed, Curve: t.state.Curve, Last: feed.Position{Epoch: t.state.Epoch, At: t.state.Position}}, nil
 }
 
 // open makes model and optimizer, as they were at the newest checkpoint.
@@ -173,13 +161,13 @@ func (t *trainer) close() {
 	t.model, t.optimizer = nil, nil
 }
 
-func (t *trainer) train(ctx context.Context, feed Feed) error {
+func (t *trainer) train(ctx context.Context, f Feed) error {
 	steps := t.cfg.Optimizer.Steps
 	if t.state.Step >= steps {
 		return nil
 	}
 	t.began = time.Now()
-	for b, err := range feed.Batches(ctx, Position{t.state.Epoch, t.state.Position}) {
+	for b, err := range f.Batches(ctx, feed.Position{Epoch: t.state.Epoch, At: t.state.Position}) {
 		if err != nil {
 			return t.stop(ctx, err)
 		}
@@ -202,11 +190,11 @@ func (t *trainer) train(ctx context.Context, feed Feed) error {
 }
 
 // step trains on one batch.
-func (t *trainer) step(b Batch) error {
+func (t *trainer) step(b feed.EpochBatch) error {
 	bad := func(err error) error {
 		return &NotFiniteError{Step: t.state.Step, Keys: b.Keys, Checkpoint: t.saved, Err: err}
 	}
-	loss, err := t.model.Step(b.Batch)
+	loss, err := t.model.Step(graph.Batch{Pixels: b.Pixels, Texts: b.IDs, Negatives: b.Negatives, Length: b.Length})
 	if err != nil {
 		return fmt.Errorf("step %d: %w", t.state.Step, err)
 	}

@@ -15,6 +15,7 @@ import (
 
 	"recaption/shards"
 	"recaption/shards/memstore"
+	"recaption/trainer/feed"
 	"recaption/trainer/graph"
 	"recaption/trainer/optim"
 )
@@ -29,32 +30,32 @@ type drawn struct {
 
 const drawnBatch = 4
 
-func (d drawn) Batches(ctx context.Context, from Position) iter.Seq2[Batch, error] {
-	return func(yield func(Batch, error) bool) {
+func (d drawn) Batches(ctx context.Context, from feed.Position) iter.Seq2[feed.EpochBatch, error] {
+	return func(yield func(feed.EpochBatch, error) bool) {
 		for n := 1; ; n++ {
 			if err := ctx.Err(); err != nil {
-				yield(Batch{}, err)
+				yield(feed.EpochBatch{}, err)
 				return
 			}
 			r := rand.New(rand.NewPCG(uint64(from.Epoch), uint64(from.At)))
 			length := 4 + r.IntN(4)
-			b := Batch{Batch: graph.Batch{Length: length}}
+			b := feed.EpochBatch{Batch: &feed.Batch{Rows: drawnBatch, Length: length}, Epoch: from.Epoch}
 			for range drawnBatch * 3 * d.c.Vision.Image * d.c.Vision.Image {
 				b.Pixels = append(b.Pixels, float32(r.NormFloat64()))
 			}
 			for i := range drawnBatch {
 				b.Keys = append(b.Keys, fmt.Sprintf("%d-%d-%d", from.Epoch, from.At, i))
 				for range length - 1 {
-					b.Texts = append(b.Texts, r.Int64N(int64(d.c.Text.EOS)))
+					b.IDs = append(b.IDs, r.Int64N(int64(d.c.Text.EOS)))
 				}
-				b.Texts = append(b.Texts, int64(d.c.Text.EOS))
+				b.IDs = append(b.IDs, int64(d.c.Text.EOS))
 			}
 			if n == d.spoil {
 				b.Pixels[5] = float32(math.NaN())
 			}
 			from.At += drawnBatch
 			if from.At == 7*drawnBatch {
-				from = Position{Epoch: from.Epoch + 1}
+				from = feed.Position{Epoch: from.Epoch + 1}
 			}
 			b.After = from
 			if !yield(b, nil) {
@@ -106,7 +107,7 @@ func TestResumesToTheBit(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if whole.Steps != 12 || whole.Resumed != 0 || whole.Last != (Position{1, 5 * drawnBatch}) || len(whole.Curve) != 4 {
+	if whole.Steps != 12 || whole.Resumed != 0 || whole.Last != (feed.Position{Epoch: 1, At: 5 * drawnBatch}) || len(whole.Curve) != 4 {
 		t.Errorf("result %d steps, %d resumed, at %v, %d points", whole.Steps, whole.Resumed, whole.Last, len(whole.Curve))
 	}
 	for stop := 1; stop < 12; stop++ {
@@ -168,12 +169,12 @@ type failing struct {
 	err   error
 }
 
-func (f failing) Batches(ctx context.Context, from Position) iter.Seq2[Batch, error] {
-	return func(yield func(Batch, error) bool) {
+func (f failing) Batches(ctx context.Context, from feed.Position) iter.Seq2[feed.EpochBatch, error] {
+	return func(yield func(feed.EpochBatch, error) bool) {
 		n := 0
 		for b, err := range f.drawn.Batches(ctx, from) {
 			if n == f.after {
-				yield(Batch{}, f.err)
+				yield(feed.EpochBatch{}, f.err)
 				return
 			}
 			n++
