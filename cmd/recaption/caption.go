@@ -76,6 +76,7 @@ captioned has reason and error instead, and the exit code is 3.`,
 	f.IntVar(&tokens, "max-tokens", 0, "most tokens of a caption (default: the model's)")
 	f.BoolVar(&asJSON, "json", false, "print one JSON object a line")
 	engineFlags(f)
+	precisionFlag(f)
 	return c
 }
 

@@ -72,6 +72,7 @@ ONNXRUNTIME_SHARED_LIBRARY_PATH names a library.`,
 	f.String("nats", "", "URL of a NATS server (default: an embedded one)")
 	storeFlags(f)
 	engineFlags(f)
+	precisionFlag(f)
 	return c
 }
 

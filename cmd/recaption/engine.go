@@ -23,6 +23,7 @@ func engineFlags(f *pflag.FlagSet) {
 func engineConfig(s settings) vlm.Config {
 	c := vlm.DefaultConfig()
 	c.Device, c.Threads, c.BatchSize = s.Engine.Device, s.Engine.Threads, s.Engine.BatchSize
+	c.Precision, _ = parsePrecision(s.Engine.Precision) // checked by settings.validate
 	return c
 }
 

@@ -66,6 +66,7 @@ reason, and the exit code is 3. DIR may be bundled.`,
 	}
 	c.Flags().BoolVar(&asJSON, "json", false, "print one JSON object")
 	engineFlags(c.Flags())
+	precisionFlag(c.Flags())
 	return c
 }
 
