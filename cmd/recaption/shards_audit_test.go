@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -221,10 +222,11 @@ func TestAuditCounts(t *testing.T) {
 // store with names that sort close to each other.
 func TestRevisionsAreListedAroundShards(t *testing.T) {
 	st := memstore.New()
+	name := func(r revision) string { return fmt.Sprintf("%s/%s", r.dataset, r.id) }
 	var want []string
 	for _, d := range []schemas.DatasetID{"a", "a-b", "a0", "a_"} {
 		for _, r := range []schemas.RevisionID{"0000000000000000", "ffffffffffffffff"} {
-			want = append(want, revision{d, r}.String())
+			want = append(want, name(revision{d, r}))
 			for _, key := range []string{shards.DatasetKey(d, r), shards.PartKey(d, r, "1"), shards.PartKey(d, r, "2")} {
 				if err := st.Create(t.Context(), key, nil); err != nil {
 					t.Fatal(err)
@@ -242,7 +244,7 @@ func TestRevisionsAreListedAroundShards(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got = append(got, r.String())
+		got = append(got, name(r))
 	}
 	slices.Sort(want)
 	slices.Sort(got)

@@ -18,8 +18,6 @@ type revision struct {
 	id      schemas.RevisionID
 }
 
-func (r revision) String() string { return fmt.Sprintf("%s/%s", r.dataset, r.id) }
-
 // behind sorts after every key that begins with folder, which ends in '/', and
 // before all others that do.
 func behind(folder string) string { return strings.TrimSuffix(folder, "/") + "0" } // '0' follows '/'
