@@ -71,7 +71,6 @@ captioned again after its receipt.`,
 	f.Int("slots", 0, "jobs in hand (default: worker.slots, 2)")
 	f.Duration("drain", 0, "time to finish jobs in hand after the first signal (default: worker.drain, 25s)")
 	engineFlags(f)
-	precisionFlag(f)
 	return c
 }
 
@@ -158,6 +157,13 @@ func (o runOptions) follow(ctx context.Context, b *backends, s settings, where p
 		return coordinator.Progress{}, err
 	}
 	if err := co.Ensure(ctx, run.Pool); err != nil {
+		return coordinator.Progress{}, err
+	}
+	leases := co.Free // the embedded server is ours alone
+	if s.NATS.URL != "" {
+		leases = co.TellLeases
+	}
+	if err := leases(ctx, run.Pool); err != nil {
 		return coordinator.Progress{}, err
 	}
 	queue, err := b.conn.Jobs(run.Pool)
