@@ -71,6 +71,7 @@ captioned again after its receipt.`,
 	f.Int("slots", 0, "jobs in hand (default: worker.slots, 2)")
 	f.Duration("drain", 0, "time to finish jobs in hand after the first signal (default: worker.drain, 25s)")
 	engineFlags(f)
+	precisionFlag(f)
 	return c
 }
 
@@ -103,6 +104,7 @@ func (o runOptions) run(c *cobra.Command, s settings) error {
 	if err != nil {
 		return usagef("--recipe: %w", err)
 	}
+	warnOfVariables(log, file.Variables())
 	sources := sourceConfig(s)
 	src, err := source.Open(ctx, o.source, sources)
 	if err != nil {
@@ -140,7 +142,10 @@ func (o runOptions) run(c *cobra.Command, s settings) error {
 			return err
 		}
 		sum := newSummary(o, run, progress, time.Since(began))
-		return o.finish(context.WithoutCancel(ctx), c, b, where, run, sum)
+		if err := o.finish(context.WithoutCancel(ctx), c, b, where, run, sum); err != nil {
+			return err
+		}
+		return checkPrompts(ctx, b.store, run, progress, file.Variables(), log)
 	})
 }
 
