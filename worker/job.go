@@ -18,7 +18,7 @@ func (w *Worker) do(ctx context.Context, h *hand, log *slog.Logger) error {
 	switch {
 	case err == nil:
 		log.Info("receipt is there already")
-		return w.announce(ctx, receipt)
+		return w.announce(ctx, receipt, job.Run)
 	case !errors.Is(err, shards.ErrNotFound):
 		return err
 	}
@@ -36,12 +36,15 @@ func (w *Worker) do(ctx context.Context, h *hand, log *slog.Logger) error {
 		return err
 	}
 	log.Info("shard committed", "rows", receipt.File.Rows, "accepted", receipt.Accepted)
-	return w.announce(ctx, receipt)
+	return w.announce(ctx, receipt, job.Run)
 }
 
-// announce says that a receipt is there. It may be said again.
-func (w *Worker) announce(ctx context.Context, r schemas.Receipt) error {
-	if err := w.conn.Announce(ctx, r.Ready()); err != nil {
+// announce tells the run that asked for it, and all who listen, that a receipt
+// is there: another run may have written it. It may be said again.
+func (w *Worker) announce(ctx context.Context, r schemas.Receipt, run schemas.RunID) error {
+	e := r.Ready()
+	e.Run = run
+	if err := w.conn.Announce(ctx, e); err != nil {
 		return fmt.Errorf("announce shard %s: %w", r.Shard.Short(), err)
 	}
 	return nil
@@ -112,7 +115,7 @@ func (w *Worker) commitFailed(ctx context.Context, job schemas.CaptionJob) error
 	if err != nil {
 		return err
 	}
-	return w.announce(ctx, receipt)
+	return w.announce(ctx, receipt, job.Run)
 }
 
 func (w *Worker) newAttempt() shards.Attempt {

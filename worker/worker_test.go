@@ -171,6 +171,28 @@ func TestLostLeaseIsAbandoned(t *testing.T) {
 	s.wantQueue(0)
 }
 
+// A run that comes upon the receipt of another one hears of it at once, though
+// that was announced a moment ago: its coordinator may not have listened then.
+func TestReceiptOfAnotherRunIsAnnouncedAgain(t *testing.T) {
+	t.Parallel()
+	s, e := newSite(t), newFake()
+	first := s.job(s.shard(samples(3)), recipeOf(e))
+	second := first
+	second.Run = "run-2"
+	second = schemas.NewCaptionJob(second)
+	p := s.start(e)
+	for _, job := range []schemas.CaptionJob{first, second} {
+		s.publish(job)
+		if got := s.event(); got.Run != job.Run || got.Shard != job.Shard {
+			t.Errorf("event of run %s, shard %s; want run %s, shard %s", got.Run, got.Shard.Short(), job.Run, job.Shard.Short())
+		}
+	}
+	p.finish()
+	if n := e.captioned("image 0"); n != 1 {
+		t.Errorf("an image was captioned %d times, want once", n)
+	}
+}
+
 // A job that is delivered again after it was done is announced and acknowledged,
 // and not done again.
 func TestDuplicateDelivery(t *testing.T) {

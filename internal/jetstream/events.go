@@ -22,7 +22,9 @@ const eventLease = 30 * time.Second
 
 // Announce says that a receipt is there; when it returns nil the event is on
 // the server's disk. It may be repeated: for two minutes the server drops what
-// it has, and after that who reads events takes each receipt once.
+// it has from the same run, and after that who reads events takes each receipt
+// once. A run that comes upon another's receipt announces it as its own: its
+// coordinator may not have heard of it.
 func (c *Conn) Announce(ctx context.Context, e schemas.ShardReady) error {
 	op := "announce " + e.Receipt()
 	subject, err := readySubject(e)
@@ -35,7 +37,7 @@ func (c *Conn) Announce(ctx context.Context, e schemas.ShardReady) error {
 	}
 	return c.do(ctx, op, func(ctx context.Context) error {
 		_, err := c.js.Publish(ctx, subject, b,
-			jetstream.WithExpectStream(eventStream), jetstream.WithMsgID(e.Receipt()+"-shard_ready"))
+			jetstream.WithExpectStream(eventStream), jetstream.WithMsgID(e.Receipt()+"-shard_ready-"+string(e.Run)))
 		return c.published(ctx, eventStream, err)
 	})
 }
