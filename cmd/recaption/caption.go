@@ -71,7 +71,7 @@ captioned has reason and error instead, and the exit code is 3.`,
 		},
 	}
 	f := c.Flags()
-	f.StringVar(&model, "model", "bundled", "model folder, or bundled")
+	f.StringVar(&model, "model", bundledModel, "model folder, or bundled, which knows drawn scenes alone")
 	f.StringVar(&prompt, "prompt", "", "what the model is asked (default: the prompt for images alone of the model's recipe)")
 	f.IntVar(&tokens, "max-tokens", 0, "most tokens of a caption (default: the model's)")
 	f.BoolVar(&asJSON, "json", false, "print one JSON object a line")

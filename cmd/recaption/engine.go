@@ -30,7 +30,7 @@ func engineConfig(s settings) vlm.Config {
 // findModel gives the folder of a model: the one that comes with the program
 // for "bundled", which is unpacked into the cache folder.
 func findModel(name string) (string, error) {
-	if name == "bundled" {
+	if name == bundledModel {
 		return models.Unpack()
 	}
 	info, err := os.Stat(name)

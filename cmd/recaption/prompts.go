@@ -35,7 +35,7 @@ func checkPrompts(ctx context.Context, st shards.Store, run coordinator.Run, p c
 	if without == 0 {
 		return nil
 	}
-	has, looked, err := someVariables(ctx, st, revision{run.Dataset.Dataset, run.Dataset.Revision})
+	has, looked, err := someVariables(ctx, st, revisionOf(run))
 	if err != nil {
 		return err
 	}
@@ -63,31 +63,17 @@ func unusable(p coordinator.Progress) int {
 	return p.Statuses[schemas.RowUnusable] + p.Statuses[schemas.RowUnreachable] + p.Statuses[schemas.RowWithdrawn]
 }
 
-// someVariables counts who of the samples of a revision's first shard has
-// which variable, blank ones aside. It looks at a hundred at most.
+// someVariables counts who of a revision's first samples has which variable,
+// blank ones aside.
 func someVariables(ctx context.Context, st shards.Store, r revision) (has map[string]int, looked int, err error) {
-	const most = 100
 	has = map[string]int{}
-	for s, err := range revisionShards(ctx, st, r) {
+	for v, err := range firstSamples(ctx, st, r) {
 		if err != nil {
 			return nil, 0, err
 		}
-		for v, err := range readShard(ctx, st, r.dataset, s, nil) {
-			if err != nil {
-				return nil, 0, err
-			}
-			if v.Status != schemas.SampleOK {
-				continue
-			}
-			for _, name := range variablesOf(v.Sample) {
-				has[name]++
-			}
-			if looked++; looked == most {
-				return has, looked, nil
-			}
-		}
-		if looked > 0 {
-			break
+		looked++
+		for _, name := range variablesOf(v) {
+			has[name]++
 		}
 	}
 	return has, looked, nil

@@ -59,7 +59,7 @@ captioned again after its receipt.`,
 	f := c.Flags()
 	f.StringVar(&o.source, "source", "", "folder or pattern (*, {0000..0099}) of tars, folder of images, or s3://bucket/prefix of tars")
 	f.StringVar(&o.dataset, "dataset", "", "name of the dataset (default: from the source)")
-	f.StringVar(&o.model, "model", "bundled", "model folder, or bundled")
+	f.StringVar(&o.model, "model", bundledModel, "model folder, or bundled, which knows drawn scenes alone")
 	f.StringVar(&o.recipe, "recipe", "", "recipe file (default: the model's own, or a plain one)")
 	f.StringVar(&o.gate, "gate", "", "gate file (default: see docs/gate.md)")
 	f.StringVar(&o.out, "out", "", "folder or s3://bucket/prefix for the results")
@@ -142,6 +142,9 @@ func (o runOptions) run(c *cobra.Command, s settings) error {
 			return err
 		}
 		sum := newSummary(o, run, progress, time.Since(began))
+		if sum.Note, err = noteOfModel(ctx, b.store, revisionOf(run), o.model); err != nil {
+			return err
+		}
 		if err := o.finish(context.WithoutCancel(ctx), c, b, where, run, sum); err != nil {
 			return err
 		}
@@ -155,7 +158,8 @@ func (o runOptions) follow(ctx context.Context, b *backends, s settings, where p
 	defer shown.done()
 	cfg := coordinator.DefaultConfig()
 	cfg.Name = processName()
-	cfg.Cutters, cfg.Spool, cfg.Program, cfg.Source, cfg.Shown = s.Cut.Parts, where.spool(), programVersion(), sourceConfig(s), shown.show
+	cfg.Cutters, cfg.Spool, cfg.Program, cfg.Source, cfg.Shown = s.Cut.Parts, where.spool(), programVersion(), sourceConfig(s),
+		warnOfModel(ctx, b.store, revisionOf(run), o.model, log, shown.show)
 	cfg.Lease.AckWait = s.Worker.Lease
 	co, err := coordinator.New(b.store, b.conn, cfg, log)
 	if err != nil {

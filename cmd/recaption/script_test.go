@@ -25,14 +25,18 @@ import (
 //	busy DIR                  waits until a process holds the state folder DIR
 //	lines N FILE              the file has that many lines
 //
-// and the variables TINY, a small model without sense, and BUNDLED, a cache
-// folder that all scripts share.
+// and the variables TINY, a small model without sense, and PHOTO, a picture that
+// is no drawn scene. They share one cache folder.
 func TestScripts(t *testing.T) {
 	lib, err := library.Find()
 	if err != nil {
 		t.Fatalf("%v", err)
 	}
 	tiny, err := filepath.Abs("../../worker/vlm/testdata/tiny")
+	if err != nil {
+		t.Fatal(err)
+	}
+	photo, err := filepath.Abs("../../internal/imaging/testdata/files/420-61x47.jpg")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -45,6 +49,7 @@ func TestScripts(t *testing.T) {
 			e.Setenv(library.EnvLibrary, lib)
 			e.Setenv(library.EnvCache, cache)
 			e.Setenv("TINY", tiny)
+			e.Setenv("PHOTO", photo)
 			e.Setenv("RECAPTION_LOG_LEVEL", "warn")
 			return nil
 		},

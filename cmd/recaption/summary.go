@@ -29,6 +29,7 @@ type summary struct {
 	Program  string             `json:"program"`
 	RowsIn   int                `json:"rows_in"`
 	coordinator.Progress
+	Note    string  `json:"note,omitempty"`  // what is doubtful about all captions
 	Elapsed float64 `json:"elapsed_seconds"` // of this invocation; a resumed run had others before
 }
 
@@ -79,6 +80,9 @@ func (s summary) print(w io.Writer, where place, asJSON bool) error {
 			}
 			fmt.Fprintf(&b, "  %-24s %10s%s: %s\n", f.Reason, n(f.Count), lost, f.Detail)
 		}
+	}
+	if s.Note != "" {
+		fmt.Fprintf(&b, "NOTE: %s\n", s.Note)
 	}
 	if where.dir != "" {
 		fmt.Fprintf(&b, "summary %s\ngallery %s\n", filepath.Join(where.dir, "summary.json"), filepath.Join(where.dir, "gallery.html"))
