@@ -113,7 +113,7 @@ func (c *Coordinator) Run(ctx context.Context, run Run, src source.Source) (Prog
 	if err != nil {
 		return Progress{}, err
 	}
-	if err := f.list(ctx); err != nil {
+	if err := f.begin(ctx); err != nil {
 		return Progress{}, err
 	}
 	ended := errors.New("nothing is left to do")
@@ -121,6 +121,7 @@ func (c *Coordinator) Run(ctx context.Context, run Run, src source.Source) (Prog
 	defer stop(nil)
 	g, gctx := errgroup.WithContext(work)
 	g.Go(func() error { return f.follow(gctx) })
+	g.Go(func() error { return f.look(gctx) })
 	for range c.cfg.Cutters {
 		g.Go(func() error { return f.cut(gctx) })
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"recaption/coordinator/source"
@@ -22,13 +23,16 @@ type follower struct {
 	src  source.Source
 	jobs *jetstream.Queue[schemas.CaptionJob]
 	cuts *jetstream.Queue[schemas.CutJob]
-	wake chan struct{} // something changed that pursue waits for
+
+	wake   chan struct{} // something changed that pursue waits for
+	unseen chan struct{} // events may have passed: a listing is due
+	listed atomic.Bool   // all that rests was listed since pursue last asked
 
 	// Of pursue alone.
 	asked   map[schemas.PartID]bool // cuts published since the last tick
-	ticks   int
-	trouble time.Time          // since when it lasts; zero: there is none
-	record  schemas.PartRecord // of the part whose jobs are being published; none at first
+	looks   int                     // listings that reconciling has seen
+	trouble time.Time               // since when nothing could be published; zero: there is none
+	record  schemas.PartRecord      // of the part whose jobs are being published; none at first
 
 	mu         sync.Mutex // guards what follows
 	progress   Progress
@@ -64,7 +68,7 @@ func (c *Coordinator) newFollower(ctx context.Context, run Run, src source.Sourc
 	}
 	f := &follower{
 		Coordinator: c, run: run, src: src, jobs: jobs, cuts: c.conn.Cuts(),
-		wake: make(chan struct{}, 1), asked: map[schemas.PartID]bool{},
+		wake: make(chan struct{}, 1), unseen: make(chan struct{}, 1), asked: map[schemas.PartID]bool{},
 		progress: newProgress(), byID: map[schemas.PartID]*part{}, byShard: map[schemas.ShardID]*part{},
 	}
 	if err := f.Ensure(ctx, run.Pool); err != nil {
@@ -83,14 +87,6 @@ func (c *Coordinator) newFollower(ctx context.Context, run Run, src source.Sourc
 	}
 	f.progress.Parts = len(f.parts)
 	return f, nil
-}
-
-// list reads what rests: the records of parts, then the receipts of shards.
-func (f *follower) list(ctx context.Context) error {
-	if err := f.listParts(ctx); err != nil {
-		return err
-	}
-	return f.listReceipts(ctx)
 }
 
 // listParts takes the records of parts that it has not taken yet.
@@ -260,8 +256,9 @@ func (f *follower) takeEvents(ctx context.Context, events *jetstream.Events) err
 	for {
 		e, err := events.Next(ctx)
 		if errors.Is(err, jetstream.ErrMissed) {
-			if err := f.listReceipts(ctx); err != nil && !passing(err) {
-				return err
+			select {
+			case f.unseen <- struct{}{}:
+			default:
 			}
 			continue
 		}

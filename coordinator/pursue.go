@@ -15,7 +15,7 @@ const (
 	// patience is how long trouble may last before it is the run's end, in
 	// ticks.
 	patience = 30
-	// lookEvery is after how many ticks jobs are published again though none
+	// lookEvery is after how many listings jobs are published again though none
 	// seems lost: what another run left in the queue may hide a loss.
 	lookEvery = 6
 )
@@ -26,17 +26,14 @@ const (
 func (f *follower) pursue(ctx context.Context) (done bool, err error) {
 	tick := time.NewTicker(f.cfg.Reconcile)
 	defer tick.Stop()
-	if err := f.bear(ctx, f.dealWithSpent(ctx)); err != nil {
+	var reconciling time.Time
+	if err := f.bear(ctx, &reconciling, f.dealWithSpent(ctx)); err != nil {
 		return false, err
 	}
-	looked := error(nil) // how the last look through store and streams ended
 	for {
 		f.show()
 		done, err := f.publish(ctx)
-		if err == nil && looked == nil {
-			f.trouble = time.Time{}
-		}
-		if err := f.bear(ctx, err); err != nil {
+		if err := f.bear(ctx, &f.trouble, err); err != nil {
 			return false, err
 		}
 		if done {
@@ -48,8 +45,7 @@ func (f *follower) pursue(ctx context.Context) (done bool, err error) {
 			return false, nil
 		case <-f.wake:
 		case <-tick.C:
-			looked = f.reconcile(ctx)
-			if err := f.bear(ctx, looked); err != nil {
+			if err := f.bear(ctx, &reconciling, f.reconcile(ctx)); err != nil {
 				return false, err
 			}
 		}
@@ -66,46 +62,47 @@ func passing(err error) bool {
 	return false
 }
 
-// bear logs a passing trouble, and gives it back when it lasts.
-func (f *follower) bear(ctx context.Context, err error) error {
+// bear logs a passing trouble, and gives it back when it lasts. since is when it
+// began, zero while there is none.
+func (f *follower) bear(ctx context.Context, since *time.Time, err error) error {
 	switch {
-	case err == nil, ctx.Err() != nil:
+	case err == nil:
+		*since = time.Time{}
+		return nil
+	case ctx.Err() != nil:
 		return nil
 	case !passing(err):
 		return err
+	case since.IsZero():
+		*since = time.Now()
 	}
-	if f.trouble.IsZero() {
-		f.trouble = time.Now()
-	}
-	if since := time.Since(f.trouble); since >= patience*f.cfg.Reconcile {
-		return fmt.Errorf("%w (for %s)", err, since.Round(time.Second))
+	if lasts := time.Since(*since); lasts >= patience*f.cfg.Reconcile {
+		return fmt.Errorf("%w (for %s)", err, lasts.Round(time.Second))
 	}
 	f.log.Warn("trouble; to be tried again", "err", err)
 	return nil
 }
 
-// reconcile asks the store what the streams may have lost: parts that another
-// coordinator cut, receipts whose event got lost, jobs that are neither queued
-// nor done. It deals with the jobs whose deliveries are used up.
+// reconcile makes anew what the streams have lost: themselves, and once all that
+// rests was listed the jobs that are neither queued nor done. It deals with the
+// jobs whose deliveries are used up.
 func (f *follower) reconcile(ctx context.Context) error {
 	clear(f.asked)
-	f.ticks++
 	if err := f.Ensure(ctx, f.run.Pool); err != nil {
 		return err
 	}
-	if err := f.list(ctx); err != nil {
+	listed := f.listed.Swap(false)
+	if err := f.dealWithSpent(ctx); err != nil || !listed {
 		return err
 	}
-	if err := f.dealWithSpent(ctx); err != nil {
-		return err
-	}
+	f.looks++
 	depth, err := f.jobs.Depth(ctx)
 	if err != nil {
 		return err
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if depth.Waiting+depth.InHand < f.queued || f.ticks%lookEvery == 0 {
+	if depth.Waiting+depth.InHand < f.queued || f.looks%lookEvery == 0 {
 		f.again()
 	}
 	return nil

@@ -5,6 +5,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -12,31 +15,115 @@ import (
 	"recaption/shards"
 )
 
-// listers is how many receipts that a listing gave are read at once.
-const listers = 4
+const (
+	// listers is how many receipts that a listing gave are read at once.
+	listers = 4
+	// listRest is how many times as long as a listing took its store has rest
+	// before the next.
+	listRest = 3
+	// listPage is how many objects a store lists at a time, as S3 does.
+	listPage = 1000
+	// fewPrefixes are always listed one by one: whatever else the recipe has
+	// captions of is passed over.
+	fewPrefixes = 16
+)
+
+// begin lists what rests before anything is published.
+func (f *follower) begin(ctx context.Context) error {
+	var since time.Time
+	for {
+		err := f.list(ctx)
+		if err == nil || ctx.Err() != nil {
+			return err
+		}
+		if err := f.bear(ctx, &since, err); err != nil {
+			return err
+		}
+		rest(ctx, f.cfg.Reconcile)
+	}
+}
+
+// look lists what rests again and again, until ctx ends: at once when events
+// may have been missed, and every so often, but with rests in which a store
+// that lists slowly does other things.
+func (f *follower) look(ctx context.Context) error {
+	var since time.Time
+	for took := time.Duration(0); ; {
+		rest(ctx, listRest*took)
+		tick := time.NewTimer(f.cfg.Reconcile)
+		select {
+		case <-ctx.Done():
+		case <-f.unseen:
+		case <-tick.C:
+		}
+		tick.Stop()
+		if ctx.Err() != nil {
+			return nil
+		}
+		began := time.Now()
+		err := f.list(ctx)
+		took = time.Since(began)
+		if err == nil {
+			f.listed.Store(true)
+		}
+		if err := f.bear(ctx, &since, err); err != nil {
+			return err
+		}
+	}
+}
+
+// list reads what rests: the records of parts, then the receipts of shards.
+func (f *follower) list(ctx context.Context) error {
+	if err := f.listParts(ctx); err != nil {
+		return err
+	}
+	return f.listReceipts(ctx)
+}
 
 // listReceipts takes the receipts of pending shards. Whoever wrote one that no
 // event told of may have died before it announced it, so they are announced.
 func (f *follower) listReceipts(ctx context.Context) error {
-	if f.allDone() {
-		return nil
-	}
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(listers)
 	var listed error
-	for o, err := range f.store.List(gctx, shards.CaptionsPrefix(f.run.Recipe), "") {
-		if err != nil {
-			listed = err
+	for _, prefix := range f.receiptPrefixes() {
+		if listed != nil {
 			break
 		}
-		recipe, shard, generation, err := shards.ParseReceiptKey(o.Key)
-		if err != nil || recipe != f.run.Recipe || generation != 0 || !f.isPending(shard) {
-			continue
+		for o, err := range f.store.List(gctx, prefix, "") {
+			if err != nil {
+				listed = err
+				break
+			}
+			recipe, shard, generation, err := shards.ParseReceiptKey(o.Key)
+			if err != nil || recipe != f.run.Recipe || generation != 0 || !f.isPending(shard) {
+				continue
+			}
+			g.Go(func() error { return f.takeReceipt(gctx, shard, f.announce) })
 		}
-		g.Go(func() error { return f.takeReceipt(gctx, shard, f.announce) })
 	}
 	// A receipt that can't be taken ends the listing: it is the cause.
 	return cmp.Or(g.Wait(), listed)
+}
+
+// receiptPrefixes are the prefixes below which pending shards may have their
+// receipts: the recipe's, or, where that is fewer pages to list, those of the
+// shards.
+func (f *follower) receiptPrefixes() []string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	all := shards.CaptionsPrefix(f.run.Recipe)
+	pages := 2 * f.progress.Shards / listPage // of a receipt and a file for each
+	if f.pending > max(fewPrefixes, pages) {
+		return []string{all}
+	}
+	found := map[string]bool{}
+	for _, p := range f.parts {
+		for s := range p.pending {
+			found[all+s.Prefix()+"/"] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(found))
 }
 
 // announce says that a receipt is there, unless this run ended before: then

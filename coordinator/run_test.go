@@ -570,6 +570,7 @@ func TestStoreIsAway(t *testing.T) {
 	for _, op := range []storetest.Op{storetest.Put, storetest.Create, storetest.Get, storetest.List} {
 		s.store.Fail(storetest.Fault{Op: op, N: 4})
 	}
+	s.store.Fail(storetest.Fault{Op: storetest.List, N: 1}) // at the very start
 	p, err := s.coordinator(s.store, func(c *Config) { c.CutTries = 8 }).Run(within(t), run, src)
 	must(t, err)
 	s.wantAll(run, p, src.want(0))
@@ -579,8 +580,11 @@ func TestStoreIsAway(t *testing.T) {
 	f, err := c.newFollower(t.Context(), other, src)
 	must(t, err)
 	s.store.Fail(storetest.Fault{Op: storetest.List})
-	if _, err := f.pursue(within(t)); !errors.Is(err, storetest.ErrFault) {
+	if err := f.look(within(t)); !errors.Is(err, storetest.ErrFault) {
 		t.Errorf("a store that is away for long: %v", err)
+	}
+	if err := f.begin(within(t)); !errors.Is(err, storetest.ErrFault) {
+		t.Errorf("a store that is away from the start: %v", err)
 	}
 }
 
