@@ -105,7 +105,7 @@ var ErrUnread = errors.New("parts of the source could not be read")
 var ErrUncounted = errors.New("shards could not be counted")
 
 // Run sees one run through: it returns when every sample of the source is in a
-// shard with a receipt, or when ctx ends. Parts that can't be read don't stop
+// shard with a receipt, or when ctx ends before. Parts that can't be read don't stop
 // the others; the error is then [ErrUnread], or [ErrUncounted] for shards. Run again after a crash it goes on
 // from what rests in the store.
 func (c *Coordinator) Run(ctx context.Context, run Run, src source.Source) (Progress, error) {
@@ -133,14 +133,31 @@ func (c *Coordinator) Run(ctx context.Context, run Run, src source.Source) (Prog
 		return err
 	})
 	err = g.Wait()
-	if errors.Is(context.Cause(work), ended) {
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleLimit)
+	defer cancel()
+	if errors.Is(context.Cause(work), ended) || f.endedAtLast(last, context.Cause(ctx)) {
 		if err = f.lacking(); err == nil {
-			err = f.end(ctx)
+			err = f.end(last)
 		}
 	} else if ctx.Err() != nil {
 		err = context.Cause(ctx)
 	}
 	return f.snapshot(), err
+}
+
+// endedAtLast tells whether a run that was told to stop has come to its end all
+// the same: what its workers finished while they drained may be there and not
+// yet be counted.
+func (f *follower) endedAtLast(ctx context.Context, stopped error) bool {
+	if !errors.Is(stopped, context.Canceled) || len(f.uncut(1)) > 0 {
+		return false
+	}
+	if err := f.list(ctx); err != nil {
+		f.log.Warn("look for what was finished at last", "err", err)
+		return false
+	}
+	f.show()
+	return f.finished()
 }
 
 // end writes the run's last record, once.

@@ -179,6 +179,7 @@ type hand struct {
 	conn  *jetstream.Conn
 	mute  bool                              // it announces nothing
 	first func(job schemas.CaptionJob) bool // whether it does a job; nil: all. Others it hands back
+	after func()                            // a job that was done
 	lose  func(job schemas.CaptionJob) bool // whether it takes a job off the queue without doing it; nil: none
 
 	mu   sync.Mutex // guards done
@@ -234,7 +235,13 @@ func (h *hand) do(ctx context.Context, d *jetstream.Delivery[schemas.CaptionJob]
 			return err
 		}
 	}
-	return d.Ack(ctx)
+	if err := d.Ack(ctx); err != nil {
+		return err
+	}
+	if h.after != nil {
+		h.after()
+	}
+	return nil
 }
 
 func (h *hand) commit(ctx context.Context, job schemas.CaptionJob) (schemas.Receipt, error) {

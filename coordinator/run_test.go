@@ -635,3 +635,26 @@ func TestConfig(t *testing.T) {
 		}
 	}
 }
+
+// A run that is stopped when its workers have just finished everything has come
+// to its end, though it heard of nothing.
+func TestStoppedWhenAllIsDone(t *testing.T) {
+	t.Parallel()
+	s, src := newSite(t), parts(10)
+	run := s.launch(src, spec())
+	c := s.coordinator(s.rest, func(c *Config) { c.Reconcile = time.Hour })
+	ctx, stop := context.WithCancel(within(t))
+	defer stop()
+	left := 4
+	s.work(run.Pool, func(h *hand) {
+		h.mute = true
+		h.after = func() {
+			if left--; left == 0 {
+				stop()
+			}
+		}
+	})
+	p, err := c.Run(ctx, run, src)
+	must(t, err)
+	s.wantAll(run, p, src.want(0))
+}
