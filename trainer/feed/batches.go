@@ -67,6 +67,11 @@ type Batch struct {
 // (but for Workers and Ahead) give the same batches. The first error ends the
 // iteration.
 func (r *Reader) Batches(ctx context.Context, c BatchConfig, from int64) iter.Seq2[*Batch, error] {
+	return r.batches(ctx, c, func(ctx context.Context) iter.Seq2[Sample, error] { return r.Samples(ctx, from) })
+}
+
+// batches makes batches of samples.
+func (r *Reader) batches(ctx context.Context, c BatchConfig, samples func(context.Context) iter.Seq2[Sample, error]) iter.Seq2[*Batch, error] {
 	return func(yield func(*Batch, error) bool) {
 		if err := c.Validate(); err != nil {
 			yield(nil, err)
@@ -80,7 +85,7 @@ func (r *Reader) Batches(ctx context.Context, c BatchConfig, from int64) iter.Se
 		var wg sync.WaitGroup
 		defer wg.Wait()
 		defer cancel()
-		wg.Go(func() { m.read(ctx, from) })
+		wg.Go(func() { m.read(ctx, samples(ctx)) })
 		wg.Go(func() { m.assemble(ctx) })
 		for range c.Workers {
 			wg.Go(m.work)
@@ -156,10 +161,10 @@ func newMaker(r *Reader, c BatchConfig) *maker {
 }
 
 // read hands samples on in order.
-func (m *maker) read(ctx context.Context, from int64) {
+func (m *maker) read(ctx context.Context, samples iter.Seq2[Sample, error]) {
 	defer close(m.decode)
 	defer close(m.order)
-	for s, err := range m.r.Samples(ctx, from) {
+	for s, err := range samples {
 		d := &decoding{s: s, err: err, done: make(chan struct{})}
 		if err != nil {
 			close(d.done)

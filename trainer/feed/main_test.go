@@ -57,13 +57,16 @@ func must(t testing.TB, err error) {
 	}
 }
 
+// stores numbers the tests' own prefixes.
+var stores atomicCounter
+
 // gateway opens a prefix of the S3 gateway that is the test's own.
 func gateway(t testing.TB) shards.Store {
 	t.Helper()
 	cfg := s3store.DefaultConfig()
 	s := services.S3
 	cfg.Endpoint, cfg.Bucket, cfg.Region, cfg.PathStyle = s.Endpoint, s.Bucket, s.Region, true
-	cfg.AccessKey, cfg.SecretKey, cfg.Prefix = s.AccessKey, s.SecretKey, "feed/"+schemas.Sum([]byte(t.Name())).String()[:12]
+	cfg.AccessKey, cfg.SecretKey, cfg.Prefix = s.AccessKey, s.SecretKey, fmt.Sprintf("feed/%d", stores.next())
 	st, err := s3store.Open(t.Context(), cfg)
 	must(t, err)
 	t.Cleanup(st.Close)

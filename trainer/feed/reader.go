@@ -19,13 +19,16 @@ import (
 type ReaderConfig struct {
 	Reader   int   // 0 to Of-1
 	Of       int   // readers: each takes every Of-th position
-	Bytes    int64 // of record batches in memory, those read ahead included; Go's collector lets garbage lie beside them
+	Bytes    int64 // most bytes of record batches in memory; Go's collector lets garbage lie beside them
+	Ahead    int64 // of them, bytes that are read before the order needs them
 	Fetchers int   // windows read at once; 0: twice the cores
 	Tries    int   // at what the store does not give, before the reading ends
 }
 
-// DefaultReaderConfig is for one reader with 1 GiB.
-func DefaultReaderConfig() ReaderConfig { return ReaderConfig{Of: 1, Bytes: 1 << 30, Tries: 5} }
+// DefaultReaderConfig is for one reader that holds up to 1 GiB.
+func DefaultReaderConfig() ReaderConfig {
+	return ReaderConfig{Of: 1, Bytes: 1 << 30, Ahead: 64 << 20, Tries: 5}
+}
 
 // Validate names every fault.
 func (c ReaderConfig) Validate() error {
@@ -36,6 +39,9 @@ func (c ReaderConfig) Validate() error {
 	}
 	if c.Bytes < 1 {
 		bad("bytes %d: want at least 1", c.Bytes)
+	}
+	if c.Ahead < 0 {
+		bad("ahead %d: want 0 or more bytes", c.Ahead)
 	}
 	if c.Fetchers < 0 || c.Fetchers > 1024 {
 		bad("fetchers %d: want 0 to 1024", c.Fetchers)
@@ -82,9 +88,11 @@ func Open(ctx context.Context, st shards.Store, l schemas.EpochList, cfg ReaderC
 	if cfg.Fetchers == 0 {
 		cfg.Fetchers = 2 * runtime.GOMAXPROCS(0)
 	}
-	if n := needs(l); n > cfg.Bytes {
+	n := needs(l)
+	if n > cfg.Bytes {
 		return nil, fmt.Errorf("reader: bytes %d: the order of epoch %d of training %s needs %d at once; allow more, or freeze lists for fewer", cfg.Bytes, l.Epoch, l.Training, n)
 	}
+	cfg.Bytes = min(cfg.Bytes, n+cfg.Ahead)
 	r := &Reader{
 		store: st, list: l, cfg: cfg, log: log, order: mix.NewOrder(l), opened: newOpened(st),
 		withdrawn: map[schemas.DatasetID]*shards.WithdrawnSamples{}, shown: map[mix.Kind]int64{}, skipped: map[string]int64{},

@@ -11,14 +11,14 @@ const (
 var (
 	frozenNumbers = [3]uint64{0x7bffa852676eee3d, 0xa245f31813856113, 0xe293d70bd288f8e6}
 	frozenTexts   = []string{
-		"caption a 0 []",
+		"caption a 1 [0]",
 		"caption b 0 []",
 		"caption a 0 []",
 		"original  0 []",
 		"caption a 0 []",
 		"caption b 0 []",
+		"caption a 1 [0 3]",
 		"caption b 0 []",
-		"caption a 1 [3]",
 		"original  0 []",
 		"original  0 []",
 		"original  0 []",

@@ -87,10 +87,12 @@ func NewMixer(l schemas.EpochList, recipes map[schemas.RecipeID]schemas.Recipe) 
 
 // Text gives what a sample shows in the epoch. Equal rows give equal texts.
 //
-// A number is drawn for each choice, whether it is to be made or not: whether
-// the raw text is shown, which recipe, which of its captions, and then which
-// sentences. A sample without a raw text shows a caption where others show
-// theirs, unless the policy shows nothing but raw texts.
+// One number decides whether the raw text is shown, the next one seeds those
+// for sentences, and the rest choose a recipe and one of its captions, again
+// where a choice has nothing that can be shown: so that captions are judged only
+// when they are chosen, and the shares are those among what can be shown. A
+// sample without a raw text shows a caption where others show theirs, unless
+// the policy shows nothing but raw texts.
 func (m *Mixer) Text(row Row) Text {
 	if row.Status != schemas.SampleOK {
 		return Text{Kind: None, Reason: string(row.Status)}
@@ -101,7 +103,7 @@ func (m *Mixer) Text(row Row) Text {
 		}
 	}
 	r := NewRandom("text", m.seed, m.epoch, row.Dataset, row.Key)
-	original, whichRecipe, whichCaption := r.Float64() < m.policy.OriginalFraction, r.Float64(), r.Float64()
+	original, sentences := r.Float64() < m.policy.OriginalFraction, &Random{r.Uint64()}
 	raw := m.original(row)
 	if original && raw != "" {
 		return Text{Text: raw, Kind: Original}
@@ -109,10 +111,10 @@ func (m *Mixer) Text(row Row) Text {
 	if m.policy.OriginalFraction == 1 {
 		return Text{Kind: None, Reason: NoText}
 	}
-	t, ok := m.caption(row, whichRecipe, whichCaption)
+	t, ok := m.caption(row, r)
 	switch {
 	case ok:
-		t.Text, t.Sentences = takeSentences(m.policy.Sentences, t.Text, r)
+		t.Text, t.Sentences = takeSentences(m.policy.Sentences, t.Text, sentences)
 		return t
 	case m.policy.Fallback == schemas.FallbackDrop:
 		return Text{Kind: None, Reason: NoCaption}
@@ -152,52 +154,71 @@ func textAt(context json.RawMessage, path []string) string {
 	return text
 }
 
-// caption chooses a recipe among those with a caption that can be shown, then
-// one of its captions.
-func (m *Mixer) caption(row Row, whichRecipe, whichCaption float64) (Text, bool) {
-	var found [][]Text
-	var weights [][]float64
-	var ofRecipes []float64
-	for _, c := range row.Captions {
-		r := m.recipes[c.Recipe]
-		if r == nil || r.weight == 0 {
-			continue
-		}
-		if texts, w := m.candidates(r, row, c); len(texts) > 0 {
-			found, weights, ofRecipes = append(found, texts), append(weights, w), append(ofRecipes, r.weight)
+// caption chooses a recipe, then one of its captions.
+func (m *Mixer) caption(row Row, r *Random) (Text, bool) {
+	var c choice
+	for i, made := range row.Captions {
+		if of := m.recipes[made.Recipe]; of != nil && len(made.Captions) > 0 {
+			c.add(i, of.weight)
 		}
 	}
-	if len(found) == 0 {
-		return Text{}, false
+	for {
+		i, ok := c.draw(r)
+		if !ok {
+			return Text{}, false
+		}
+		if t, ok := m.captionOf(row, row.Captions[i], r); ok {
+			return t, true
+		}
 	}
-	i := pick(ofRecipes, whichRecipe)
-	return found[i][pick(weights[i], whichCaption)], true
 }
 
-// candidates gives the captions of a row that can be shown, with their
-// weights: of each caption that the recipe asked for, the latest try that is
-// accepted, as earlier ones were flagged.
-func (m *Mixer) candidates(r *recipe, row Row, c RecipeRow) (texts []Text, weights []float64) {
-	var places []int
-	of := r.places(c)
-	for i, caption := range c.Captions {
-		place := of(i)
-		weight := m.policy.CaptionWeight(caption.Prompt, place)
-		if weight == 0 {
-			continue
+// captionOf chooses one of the captions that the recipe asked for: of the
+// tries at it the latest that is accepted, as earlier ones were flagged.
+func (m *Mixer) captionOf(row Row, made RecipeRow, r *Random) (Text, bool) {
+	of := m.recipes[made.Recipe]
+	place := of.places(made)
+	var c choice
+	for i, caption := range made.Captions {
+		if last := i+1 == len(made.Captions) || place(i+1) != place(i); last {
+			c.add(i, m.policy.CaptionWeight(caption.Prompt, place(i)))
 		}
-		v := r.gate.Judge(row.AltText, caption)
-		if !v.Accepted || m.excluded(caption, v) || strings.TrimSpace(v.Text) == "" {
-			continue
-		}
-		t := Text{Text: v.Text, Kind: Caption, Recipe: c.Recipe, Caption: i}
-		if last := len(places) - 1; last >= 0 && places[last] == place {
-			texts[last], weights[last] = t, weight
-			continue
-		}
-		texts, weights, places = append(texts, t), append(weights, weight), append(places, place)
 	}
-	return texts, weights
+	for {
+		last, ok := c.draw(r)
+		if !ok {
+			return Text{}, false
+		}
+		for i := last; i >= 0 && place(i) == place(last); i-- {
+			v := of.gate.Judge(row.AltText, made.Captions[i])
+			if v.Accepted && !m.excluded(made.Captions[i], v) && strings.TrimSpace(v.Text) != "" {
+				return Text{Text: v.Text, Kind: Caption, Recipe: made.Recipe, Caption: i}, true
+			}
+		}
+	}
+}
+
+// choice is some things of which one is drawn by weight, none of them twice.
+type choice struct {
+	things  []int
+	weights []float64
+}
+
+func (c *choice) add(thing int, weight float64) {
+	if weight > 0 {
+		c.things, c.weights = append(c.things, thing), append(c.weights, weight)
+	}
+}
+
+// draw takes one out. It reports false when none is left.
+func (c *choice) draw(r *Random) (int, bool) {
+	if len(c.things) == 0 {
+		return 0, false
+	}
+	i := pick(c.weights, r.Float64())
+	thing := c.things[i]
+	c.things, c.weights = slices.Delete(c.things, i, i+1), slices.Delete(c.weights, i, i+1)
+	return thing, true
 }
 
 func (m *Mixer) excluded(c schemas.Caption, v gate.Verdict) bool {
@@ -235,25 +256,21 @@ func (r *recipe) places(c RecipeRow) func(i int) int {
 	}
 }
 
-// pick gives the place in weights, some of them above 0, at which x, of 0 to 1
-// without 1, falls.
+// pick gives the place in weights, all above 0, at which x, of 0 to 1 without
+// 1, falls.
 func pick(weights []float64, x float64) int {
 	var sum float64
 	for _, w := range weights {
 		sum += w
 	}
 	x *= sum
-	last := 0
 	for i, w := range weights {
-		if w == 0 {
-			continue
-		}
-		if last = i; x < w {
+		if x < w {
 			return i
 		}
 		x -= w
 	}
-	return last // rounding ate the rest
+	return len(weights) - 1 // rounding ate the rest
 }
 
 // Negative gives one of the text's [Negatives], drawn for the sample and the

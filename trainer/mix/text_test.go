@@ -45,10 +45,14 @@ func row(key string) Row {
 }
 
 // shares counts what many rows show.
-func shares(m *Mixer, n int) map[string]float64 {
+func shares(m *Mixer, n int, change func(*Row)) map[string]float64 {
 	out := map[string]float64{}
 	for i := range n {
-		x := m.Text(row(fmt.Sprint("key ", i)))
+		made := row(fmt.Sprint("key ", i))
+		if change != nil {
+			change(&made)
+		}
+		x := m.Text(made)
 		name := string(x.Kind)
 		if x.Kind == Caption {
 			name = fmt.Sprintf("%s%d", x.Recipe[:1], x.Caption)
@@ -61,24 +65,31 @@ func shares(m *Mixer, n int) map[string]float64 {
 // TestShares: over many rows, each choice has the share that its weight says,
 // within five standard deviations.
 func TestShares(t *testing.T) {
-	const n = 8000
+	const n = 3000
 	for name, c := range map[string]struct {
 		change func(*schemas.Policy)
 		want   map[string]float64
+		rows   func(*Row)
 	}{
-		"default": {func(p *schemas.Policy) { p.OriginalFraction = .1 }, map[string]float64{"original": .1, "a0": .225, "a1": .225, "b0": .45}},
-		"half":    {func(p *schemas.Policy) { p.OriginalFraction = .5 }, map[string]float64{"original": .5, "a0": .125, "a1": .125, "b0": .25}},
-		"all":     {func(p *schemas.Policy) { p.OriginalFraction = 1 }, map[string]float64{"original": 1}},
-		"none":    {func(p *schemas.Policy) {}, map[string]float64{"a0": .25, "a1": .25, "b0": .5}},
-		"recipes": {func(p *schemas.Policy) { p.Recipes = map[schemas.RecipeID]float64{recipeA: 3} }, map[string]float64{"a0": .375, "a1": .375, "b0": .25}},
+		"default": {func(p *schemas.Policy) { p.OriginalFraction = .1 }, map[string]float64{"original": .1, "a0": .225, "a1": .225, "b0": .45}, nil},
+		"half":    {func(p *schemas.Policy) { p.OriginalFraction = .5 }, map[string]float64{"original": .5, "a0": .125, "a1": .125, "b0": .25}, nil},
+		"all":     {func(p *schemas.Policy) { p.OriginalFraction = 1 }, map[string]float64{"original": 1}, nil},
+		"none":    {func(p *schemas.Policy) {}, map[string]float64{"a0": .25, "a1": .25, "b0": .5}, nil},
+		"recipes": {func(p *schemas.Policy) { p.Recipes = map[schemas.RecipeID]float64{recipeA: 3} }, map[string]float64{"a0": .375, "a1": .375, "b0": .25}, nil},
 		"one recipe": {func(p *schemas.Policy) {
 			p.Recipes, p.OtherRecipes = map[schemas.RecipeID]float64{recipeB: 1}, 0
-		}, map[string]float64{"b0": 1}},
-		"places":  {func(p *schemas.Policy) { p.Captions = map[string]float64{"#1": 3, "other": 0} }, map[string]float64{"a0": .25, "a1": .75}},
-		"prompts": {func(p *schemas.Policy) { p.Captions = map[string]float64{"plain": 0} }, map[string]float64{"b0": 1}},
-		"scores":  {func(p *schemas.Policy) { p.Exclude.MinScores = map[string]float64{"clip": .5} }, map[string]float64{"a1": 1}},
+		}, map[string]float64{"b0": 1}, nil},
+		"one rejected": {func(p *schemas.Policy) {}, map[string]float64{"a1": .5, "b0": .5}, func(r *Row) {
+			r.Captions[0].Captions[0].Finish = schemas.FinishLength
+		}},
+		"a recipe rejected": {func(p *schemas.Policy) { p.OriginalFraction = .2 }, map[string]float64{"b0": .8, "original": .2}, func(r *Row) {
+			r.Captions[0].Captions[0].Finish, r.Captions[0].Captions[1].Finish = schemas.FinishLength, schemas.FinishLength
+		}},
+		"places":  {func(p *schemas.Policy) { p.Captions = map[string]float64{"#1": 3, "other": 0} }, map[string]float64{"a0": .25, "a1": .75}, nil},
+		"prompts": {func(p *schemas.Policy) { p.Captions = map[string]float64{"plain": 0} }, map[string]float64{"b0": 1}, nil},
+		"scores":  {func(p *schemas.Policy) { p.Exclude.MinScores = map[string]float64{"clip": .5} }, map[string]float64{"a1": 1}, nil},
 	} {
-		got := shares(mixer(t, c.change), n)
+		got := shares(mixer(t, c.change), n, c.rows)
 		for key := range got {
 			if _, ok := c.want[key]; !ok {
 				t.Errorf("%s: shows %s: %v", name, key, got)
