@@ -132,7 +132,9 @@ func (f *follower) announce(ctx context.Context, r schemas.Receipt) error {
 	if f.run.ended {
 		return nil
 	}
-	return f.conn.Announce(ctx, r.Ready())
+	e := r.Ready()
+	e.Run = f.run.ID // whichever wrote it
+	return f.conn.Announce(ctx, e)
 }
 
 // announced is for a receipt whose event is there.

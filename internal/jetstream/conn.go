@@ -96,6 +96,8 @@ type Conn struct {
 	closed chan struct{} // by the client library, when the connection is gone
 
 	ensured atomic.Bool // the streams were there once
+	met     sync.Map    // by consumer: it was ensured once
+	told    sync.Map    // by stream or consumer: the log has its differences
 
 	mu sync.Mutex    // guards up
 	up chan struct{} // closed, and replaced, at each (re)connect

@@ -85,15 +85,57 @@ func (c *Conn) Cuts() *Queue[schemas.CutJob] {
 	}
 }
 
-// Ensure makes the queue's consumer, or brings it to l. Coordinators call it
-// before workers are scaled, after [Conn.EnsureStreams].
+// Ensure makes the queue's consumer on the terms l. One that is there is brought
+// to them when this connection first meets it, unless somebody has or awaits a
+// job on its own terms; otherwise they are its operator's, and the log tells once
+// of what differs. Coordinators call it before workers are scaled, after
+// [Conn.EnsureStreams], and every so often.
 func (q *Queue[T]) Ensure(ctx context.Context, l Lease) error {
 	if err := l.Validate(); err != nil {
 		return err
 	}
-	return q.ensure(ctx, l)
+	var is *jetstream.ConsumerInfo
+	err := q.c.do(ctx, "find consumer "+q.consumer, func(ctx context.Context) error {
+		cons, err := q.c.js.Consumer(ctx, q.stream, q.consumer)
+		if err == nil {
+			is = cons.CachedInfo()
+		}
+		return err
+	})
+	if errors.Is(err, jetstream.ErrConsumerNotFound) {
+		err = nil
+	}
+	if err == nil && !q.stays(is, l) {
+		err = q.ensure(ctx, l)
+	}
+	if err == nil {
+		q.c.met.Store(q.stream+"/"+q.consumer, true)
+	}
+	return err
 }
 
+// stays tells whether a consumer is to be left as it is.
+func (q *Queue[T]) stays(is *jetstream.ConsumerInfo, l Lease) bool {
+	if is == nil {
+		return false
+	}
+	name, have := q.stream+"/"+q.consumer, Lease{is.Config.AckWait, is.Config.MaxDeliver, is.Config.MaxAckPending}
+	if have == l {
+		return true
+	}
+	_, met := q.c.met.Load(name)
+	if idle := is.NumWaiting == 0 && is.NumAckPending == 0; !met && idle || have.Validate() != nil {
+		return false
+	}
+	q.c.tell("consumer "+name, []any{
+		"ack_wait", fmt.Sprintf("%s, not %s", have.AckWait, l.AckWait),
+		"max_deliver", fmt.Sprintf("%d, not %d", have.MaxDeliver, l.MaxDeliver),
+		"max_ack_pending", fmt.Sprintf("%d, not %d", have.MaxPending, l.MaxPending),
+	})
+	return true
+}
+
+// ensure makes the consumer, or brings it to l.
 func (q *Queue[T]) ensure(ctx context.Context, l Lease) error {
 	return q.c.do(ctx, "ensure consumer "+q.consumer, func(ctx context.Context) error {
 		_, err := q.c.js.CreateOrUpdateConsumer(ctx, q.stream, jetstream.ConsumerConfig{

@@ -59,9 +59,10 @@ const (
 // anew, as a number of tries: 200 to 400 ms.
 const deletedRest = 3
 
-// EnsureStreams makes what isn't there and brings the rest to l. Coordinators
-// call it at their start and when they meet [ErrNoStream]; any number of them
-// may. What streams hold is kept. It returns [ErrNoStream] where the server could
+// EnsureStreams makes what isn't there by l. Of what is there it repairs what
+// queues and events depend on; the rest is its operator's, and the log tells once
+// of what differs. Coordinators call it at their start, every so often and when
+// they meet [ErrNoStream]; any number of them may. What streams hold is kept. It returns [ErrNoStream] where the server could
 // not make one now, as while it is being deleted.
 func (c *Conn) EnsureStreams(ctx context.Context, l Layout) error {
 	if err := l.Validate(); err != nil {
@@ -74,7 +75,10 @@ func (c *Conn) EnsureStreams(ctx context.Context, l Layout) error {
 		}
 	}
 	err := c.do(ctx, "ensure bucket "+workersBucket, func(ctx context.Context) error {
-		_, err := c.js.CreateOrUpdateKeyValue(ctx, jetstream.KeyValueConfig{
+		if _, err := c.js.KeyValue(ctx, workersBucket); !errors.Is(err, jetstream.ErrBucketNotFound) {
+			return err
+		}
+		_, err := c.js.CreateKeyValue(ctx, jetstream.KeyValueConfig{
 			Bucket: workersBucket,
 			// With more history the server would keep values for longer than
 			// their time to live.
@@ -82,6 +86,9 @@ func (c *Conn) EnsureStreams(ctx context.Context, l Layout) error {
 			LimitMarkerTTL: max(time.Second, l.WorkersTTL/2), // so that watchers see values expire
 			Storage:        jetstream.FileStorage, Replicas: l.Replicas,
 		})
+		if errors.Is(err, jetstream.ErrBucketExists) {
+			return nil // another coordinator was faster
+		}
 		return err
 	})
 	if err == nil {
@@ -110,32 +117,72 @@ func streams(l Layout) []jetstream.StreamConfig {
 // and stores nothing.
 func (c *Conn) ensureStream(ctx context.Context, want jetstream.StreamConfig) error {
 	s, err := c.js.Stream(ctx, want.Name)
-	if err == nil && sameStream(s.CachedInfo().Config, want) {
-		return nil
-	}
 	if err != nil && !errors.Is(err, jetstream.ErrStreamNotFound) {
 		return err
 	}
-	if err != nil && c.ensured.Load() {
+	make := c.js.CreateStream
+	if err == nil {
+		have := s.CachedInfo().Config
+		c.tell("stream "+want.Name, differences(have, want))
+		if want = repaired(have, want); sound(have, want) {
+			return nil
+		}
+		make = c.js.UpdateStream
+	} else if c.ensured.Load() {
 		// It was there, and somebody deletes it. The server forgets a stream
 		// before it removes its folder, and would remove a new one's.
 		if err := c.rest(ctx, deletedRest); err != nil {
 			return err
 		}
 	}
-	_, err = c.js.CreateOrUpdateStream(ctx, want)
-	if code := apiCode(err); code == codeCreateFailed || code == codeUpdateFailed {
+	_, err = make(ctx, want)
+	switch code := apiCode(err); {
+	case errors.Is(err, jetstream.ErrStreamNameAlreadyInUse):
+		return nil // another coordinator was faster
+	case code == codeCreateFailed, code == codeUpdateFailed:
 		return fmt.Errorf("%w: %w", ErrNoStream, err)
 	}
 	return err
 }
 
-// sameStream compares what layouts set; the server fills in the rest.
-func sameStream(a, b jetstream.StreamConfig) bool {
-	return slices.Equal(a.Subjects, b.Subjects) && a.Retention == b.Retention && a.Discard == b.Discard &&
-		a.DiscardNewPerSubject == b.DiscardNewPerSubject && max(a.MaxMsgsPerSubject, 0) == max(b.MaxMsgsPerSubject, 0) &&
-		a.MaxAge == b.MaxAge && max(a.MaxBytes, 0) == max(b.MaxBytes, 0) && (b.Duplicates == 0 || a.Duplicates == b.Duplicates) &&
-		a.Storage == b.Storage && a.Replicas == b.Replicas && a.AllowDirect == b.AllowDirect
+// sound tells whether a stream is in all that queues and events depend on as it
+// is wanted.
+func sound(have, want jetstream.StreamConfig) bool {
+	return slices.Equal(have.Subjects, want.Subjects) && have.Retention == want.Retention && have.Discard == want.Discard &&
+		have.DiscardNewPerSubject == want.DiscardNewPerSubject && max(have.MaxMsgsPerSubject, 0) == max(want.MaxMsgsPerSubject, 0)
+}
+
+// repaired is have with all that as it is wanted.
+func repaired(have, want jetstream.StreamConfig) jetstream.StreamConfig {
+	have.Subjects, have.Retention, have.Discard = want.Subjects, want.Retention, want.Discard
+	have.DiscardNewPerSubject, have.MaxMsgsPerSubject = want.DiscardNewPerSubject, want.MaxMsgsPerSubject
+	return have
+}
+
+// differences are the settings of a stream that are its operator's.
+func differences(have, want jetstream.StreamConfig) []any {
+	var all []any
+	differ := func(name string, have, want any) {
+		if have != want {
+			all = append(all, name, fmt.Sprintf("%v, not %v", have, want))
+		}
+	}
+	differ("replicas", have.Replicas, want.Replicas)
+	differ("storage", have.Storage, want.Storage)
+	differ("max_age", have.MaxAge, want.MaxAge)
+	differ("max_bytes", max(have.MaxBytes, 0), max(want.MaxBytes, 0))
+	differ("max_msgs", max(have.MaxMsgs, 0), max(want.MaxMsgs, 0))
+	return all
+}
+
+// tell warns once of what is there otherwise than it would be made.
+func (c *Conn) tell(what string, differences []any) {
+	if len(differences) == 0 {
+		return
+	}
+	if _, told := c.told.LoadOrStore(what, true); !told {
+		c.log.With(differences...).Warn(what + " is left as somebody has set it")
+	}
 }
 
 // workQueue holds one message on a subject and refuses a second one.

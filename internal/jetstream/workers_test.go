@@ -6,6 +6,8 @@ import (
 	"iter"
 	"testing"
 	"time"
+
+	"recaption/internal/embedded"
 )
 
 func TestWorkers(t *testing.T) {
@@ -42,7 +44,7 @@ func TestWorkers(t *testing.T) {
 }
 
 func TestWatchSeesChangesAndExpiry(t *testing.T) {
-	c := start(t)
+	c := connect(t, serve(t, t.TempDir(), embedded.WithoutSync()))
 	l := DefaultLayout()
 	l.WorkersTTL = time.Second
 	must(t, c.EnsureStreams(t.Context(), l))
