@@ -3,6 +3,7 @@ package coordinator
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"sync"
 	"time"
 
@@ -89,7 +90,7 @@ func (f *follower) cutHeld(ctx context.Context, c *cut.Cutter, d *jetstream.Deli
 	}
 	extending, stop := context.WithCancel(ctx)
 	var wg sync.WaitGroup
-	wg.Go(func() { extend(extending, d) })
+	wg.Go(func() { extend(extending, d, f.log.With("part", d.Job.Part, "attempt", d.Attempt)) })
 	defer wg.Wait()
 	defer stop()
 	record, err := c.Part(ctx, f.src, *p, most)
@@ -160,16 +161,21 @@ func (f *follower) missed(id schemas.PartID, err error) (again time.Duration, gi
 }
 
 // extend keeps a delivery ours until ctx ends. When that fails another may cut
-// the part too, which is no harm: the first record is the part.
-func extend(ctx context.Context, d *jetstream.Delivery[schemas.CutJob]) {
+// the part too, which is no harm: the first record is the part. The log has the
+// first failure.
+func extend(ctx context.Context, d *jetstream.Delivery[schemas.CutJob], log *slog.Logger) {
 	tick := time.NewTicker(max(d.Lease/3, time.Millisecond))
 	defer tick.Stop()
+	failed := false
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-			_ = d.Extend(ctx)
+		}
+		if err := d.Extend(ctx); err != nil && ctx.Err() == nil && !failed {
+			failed = true
+			log.Warn("extend the lease on a part", "err", err)
 		}
 	}
 }
