@@ -28,21 +28,34 @@ var shown = []string{"image/jpeg", "image/png", "image/webp", "image/gif", "imag
 
 // picture gives the image of a sample for a page, or why there is none.
 func picture(s schemas.Sample) (template.URL, string) {
-	if len(s.Image) == 0 {
-		return "", "no picture"
+	b, why := pageImage(s.Image, s.MediaType)
+	if why != "" {
+		return "", why
 	}
-	if slices.Contains(shown, s.MediaType) && len(s.Image) <= galleryImageBytes {
-		return dataURI(s.MediaType, s.Image), ""
-	}
-	b, err := smaller(s.Image)
-	var bad *imaging.DecodeError
-	if errors.As(err, &bad) {
-		return "", string(bad.Reason)
-	}
-	if err != nil {
-		return "", "too large"
+	if len(b) == len(s.Image) {
+		return dataURI(s.MediaType, b), ""
 	}
 	return dataURI("image/jpeg", b), ""
+}
+
+// pageImage gives an image that browsers show, made smaller where it is large,
+// or why there is none.
+func pageImage(b []byte, mediaType string) ([]byte, string) {
+	if len(b) == 0 {
+		return nil, "no picture"
+	}
+	if slices.Contains(shown, mediaType) && len(b) <= galleryImageBytes {
+		return b, ""
+	}
+	small, err := smaller(b)
+	var bad *imaging.DecodeError
+	if errors.As(err, &bad) {
+		return nil, string(bad.Reason)
+	}
+	if err != nil {
+		return nil, "too large"
+	}
+	return small, ""
 }
 
 // dataURI is safe as a URL: both parts come from closed alphabets.
