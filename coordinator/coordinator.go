@@ -20,7 +20,7 @@ type Config struct {
 	Name      string        // of this coordinator, by the rule of schemas.ParsePool: its place in the stream of events
 	Cutters   int           // parts cut at once
 	CutTries  int           // at a part that can't be read, before a run goes on without it
-	Window    int           // most caption jobs that a pool's queue holds
+	Window    int           // most caption jobs that a pool's queue holds, but for a quarter that each run may always have in it
 	Reconcile time.Duration // how often the store is asked what the streams may have lost
 	Spool     string        // folder for shards under way, each of at most the cut's bytes
 	Program   string        // version, for the files' metadata

@@ -105,6 +105,14 @@ func (f *follower) publishPart(ctx context.Context, p *part) (all bool, err erro
 		return false, err
 	}
 	room := f.cfg.Window - depth.Waiting - depth.InHand
+	if room <= 0 && queued < quarter {
+		// However full other runs keep the queue, a quarter is this run's.
+		mine, err := jetstream.DepthOf(ctx, f.jobs, f.run.ID)
+		if err != nil {
+			return false, err
+		}
+		room = quarter - mine
+	}
 	if room <= 0 || room < quarter && queued >= quarter {
 		return false, nil
 	}

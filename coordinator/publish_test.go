@@ -2,11 +2,13 @@ package coordinator
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"recaption/schemas"
 	"recaption/shards"
 )
 
@@ -41,5 +43,30 @@ func TestPartRecordIsReadOnce(t *testing.T) {
 	s.wantAll(run, p, src.want(0))
 	if n := st.parts.Load(); n != 2 { // once by the cutter, which looks whether the part is cut
 		t.Errorf("the record of one part was read %d times, want 2", n)
+	}
+}
+
+// A queue that another run keeps full has room for this run's share.
+func TestRunHasItsShareOfTheQueue(t *testing.T) {
+	t.Parallel()
+	s, src := newSite(t), parts(30)
+	run := s.launch(src, spec())
+	f, err := s.coordinator(s.rest, func(c *Config) { c.Window = 8 }).newFollower(t.Context(), run, src)
+	must(t, err)
+	for i := range 8 {
+		must(t, f.jobs.Publish(t.Context(), schemas.NewCaptionJob(schemas.CaptionJob{
+			Run: "other", Pool: run.Pool, Dataset: "bees", Recipe: run.Recipe, Gate: run.Gate,
+			Shard: schemas.ShardID(schemas.Sum(fmt.Append(nil, i)).String()),
+			File:  schemas.File{SHA256: schemas.Sum(nil), Bytes: 10, Footer: schemas.Block{Offset: 1, Bytes: 9}},
+		})))
+	}
+	must(t, cutAll(t.Context(), f))
+	must(t, f.listParts(t.Context()))
+	for range 3 { // no more with each pass
+		_, err := f.publish(t.Context())
+		must(t, err)
+		if f.queued != 2 {
+			t.Errorf("%d jobs of this run are queued, want a quarter of 8", f.queued)
+		}
 	}
 }

@@ -304,6 +304,23 @@ func (q *Queue[T]) Depth(ctx context.Context) (Depth, error) {
 	return d, err
 }
 
+// DepthOf is how many jobs of one run a pool's queue holds, waiting, in hand or
+// with their deliveries used up. It costs more than Depth: the server names each.
+func DepthOf(ctx context.Context, q *Queue[schemas.CaptionJob], run schemas.RunID) (n int, err error) {
+	err = q.c.do(ctx, "depth of queue "+q.consumer+" for run "+string(run), func(ctx context.Context) error {
+		s, err := q.c.js.Stream(ctx, q.stream)
+		if err != nil {
+			return err
+		}
+		info, err := s.Info(ctx, jetstream.WithSubjectFilter(runFilter(schemas.Pool(q.consumer), run)))
+		if err == nil {
+			n = len(info.State.Subjects)
+		}
+		return err
+	})
+	return n, err
+}
+
 // ended is the error of a call whose context has ended.
 func ended(ctx context.Context) error {
 	if cause := context.Cause(ctx); !errors.Is(cause, ctx.Err()) {

@@ -20,6 +20,10 @@ func jobSubject(j schemas.CaptionJob) (string, error) {
 
 func jobFilter(p schemas.Pool) string { return fmt.Sprintf("recaption.job.%s.>", p) }
 
+func runFilter(p schemas.Pool, r schemas.RunID) string {
+	return fmt.Sprintf("recaption.job.%s.%s.>", p, r)
+}
+
 func cutSubject(j schemas.CutJob) (string, error) {
 	_, e1 := schemas.ParseDatasetID(string(j.Dataset))
 	_, e2 := schemas.ParseRevisionID(string(j.Revision))
