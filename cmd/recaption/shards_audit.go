@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/maphash"
+	"strings"
 
 	"recaption/gate"
 	"recaption/schemas"
@@ -25,6 +26,7 @@ type audit struct {
 	known   map[uint64]struct{} // objects that are what they should be, or whose fault is told
 	checked map[uint64]struct{} // sample shards held against their digests
 	rows    map[uint64]struct{} // keys of the samples of one revision
+	part    string              // key of the record that names the shard looked at
 	recipes []auditRecipe
 	ended   map[endedRun]schemas.RunID
 }
@@ -56,10 +58,15 @@ func (a *audit) run(ctx context.Context) error {
 	return nil
 }
 
-// fault reports what was found about an object.
+// fault reports what was found about an object, and what mends it.
 func (a *audit) fault(key, format string, args ...any) error {
+	err := fmt.Errorf(format, args...)
 	a.counts.Faults++
-	return a.report(fault{key, fmt.Errorf(format, args...).Error()})
+	return a.report(fault{
+		Key:    key,
+		Fault:  strings.ReplaceAll(err.Error(), key, "it"),
+		Remedy: remedy(key, a.part, errors.Is(err, shards.ErrNotFound)),
+	})
 }
 
 // damaged reports err as the fault of an object, and returns it instead where
@@ -194,6 +201,7 @@ func (a *audit) revision(ctx context.Context, rev revision) error {
 			continue
 		}
 		taken += p.Rows()
+		a.part = p.key
 		for _, s := range p.Shards {
 			if err := a.shard(ctx, rev, p.key, s); err != nil {
 				return err
@@ -243,7 +251,7 @@ func (a *audit) shard(ctx context.Context, rev revision, part string, s schemas.
 		}
 		captioned = captioned || has
 		if run, ended := a.ended[endedRun{rev, r.id}]; ended && !has {
-			if err := a.fault(shards.ReceiptKey(r.id, s.ID, 0), "run %s has ended, but this receipt is not there", run); err != nil {
+			if err := a.fault(shards.ReceiptKey(r.id, s.ID, 0), "run %s has ended without this receipt: %w", run, shards.ErrNotFound); err != nil {
 				return err
 			}
 		}

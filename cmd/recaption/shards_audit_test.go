@@ -130,7 +130,7 @@ func TestAudit(t *testing.T) {
 	}{
 		{"sound", func(*rested) {}, nil},
 		{"under way", func(r *rested) { r.uncaught, r.ended, r.dataset.Parts = 1, false, 2 }, nil},
-		{"ended without a receipt", func(r *rested) { r.uncaught = 1 }, []string{"has ended, but this receipt is not there"}},
+		{"ended without a receipt", func(r *rested) { r.uncaught = 1 }, []string{"has ended without this receipt"}},
 		{"ended without a part", func(r *rested) { r.dataset.Parts = 2 }, []string{"has ended, but 1 of 2 parts are cut"}},
 		{"ended at its limit", func(r *rested) { r.dataset.Parts, r.dataset.Limit = 3, 5 }, nil},
 		{"ended before its limit", func(r *rested) { r.dataset.Parts, r.dataset.Limit = 3, 6 }, []string{"has ended, but 1 of 3 parts are cut"}},

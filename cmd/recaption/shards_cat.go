@@ -117,15 +117,18 @@ func (o catOptions) cat(ctx context.Context, st shards.Store, spec schemas.Gate,
 		}
 		defer func() { err = errors.Join(err, pictures.close()) }()
 	}
-	n := 0
+	n, broken := 0, 0
 	var damage error
 	for s, err := range revisionShards(ctx, st, rev) {
 		if err != nil {
 			return err
 		}
+		printed := 0
 		for v, err := range readCaptioned(ctx, st, rev.dataset, s, recipe) {
-			if errors.Is(err, shards.ErrCorrupt) { // the others can be read
-				damage = fmt.Errorf("%w: at least one shard can't be read whole; recaption shards verify lists them all: %w", errFindings, err)
+			if errors.Is(err, shards.ErrCorrupt) || errors.Is(err, shards.ErrNotFound) { // the other shards can be read
+				broken++
+				damage = fmt.Errorf("%w: %s can't be read whole; the last is %s, of which %d of %d rows are printed: %w; recaption shards verify lists all, with what mends them",
+					errFindings, counted(broken, "shard"), s.ID.Short(), printed, s.File.Rows, err)
 				break
 			}
 			if err != nil {
@@ -140,6 +143,7 @@ func (o catOptions) cat(ctx context.Context, st shards.Store, spec schemas.Gate,
 			if err := out.Encode(line); err != nil {
 				return err
 			}
+			printed++
 			if n++; n == o.limit {
 				return damage
 			}

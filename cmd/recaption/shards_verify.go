@@ -15,8 +15,9 @@ import (
 
 // fault is something that is not as it was committed.
 type fault struct {
-	Key   string `json:"key"`
-	Fault string `json:"fault"`
+	Key    string `json:"key"`
+	Fault  string `json:"fault"`
+	Remedy string `json:"remedy"`
 }
 
 // verified counts what was looked at.
@@ -52,7 +53,11 @@ key once in its revision. A run that has ended must have all its receipts.
 Objects that no record names are no fault: attempts that lost, or were killed,
 leave them behind. They are counted.
 
-With --json each fault is a line with key and fault, and the last line has the
+Each fault is told with what mends it: what to delete, so that the next run makes
+it again. Keys are paths below the bucket's prefix, or, where --out named a
+folder, below state/s3/recaption in it.
+
+With --json each fault is a line with key, fault and remedy, and the last line has the
 counts. The exit code is 3 when there are faults.`,
 		Example: `  recaption shards verify demo`,
 		Args:    exactArgs(1, "one folder or s3://bucket/prefix"),
@@ -84,7 +89,7 @@ func printFault(w io.Writer, f fault, asJSON bool) error {
 	if asJSON {
 		return json.NewEncoder(w).Encode(f)
 	}
-	_, err := fmt.Fprintf(w, "FAULT %s\n      %s\n", f.Key, f.Fault)
+	_, err := fmt.Fprintf(w, "FAULT %s\n      %s\n      to do: %s\n", f.Key, f.Fault, f.Remedy)
 	return err
 }
 
