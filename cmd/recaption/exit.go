@@ -33,6 +33,22 @@ func (e *usageError) Error() string        { return e.err.Error() }
 func (e *usageError) Unwrap() error        { return e.err }
 func (e *usageError) Is(target error) bool { return target == errUsage }
 
+// stoppedError says what a signal stopped, and how to go on. It is
+// context.Canceled without its words.
+type stoppedError struct{ text string }
+
+func (e *stoppedError) Error() string        { return e.text }
+func (e *stoppedError) Is(target error) bool { return target == context.Canceled }
+
+// message is what standard error says of an error.
+func message(err error) string {
+	var stopped *stoppedError
+	if exitCode(err) == exitStopped && !errors.As(err, &stopped) {
+		return "stopped before it was done"
+	}
+	return err.Error()
+}
+
 // exitCode maps errors to exit codes: the only place that does.
 func exitCode(err error) int {
 	switch {

@@ -214,7 +214,7 @@ func (o runOptions) follow(ctx context.Context, b *backends, s settings, where p
 	})
 	err = group.Wait()
 	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
-		err = fmt.Errorf("stopped at %d of %d rows; run the same command again to go on: %w", progress.Rows, progress.Samples, context.Canceled)
+		err = &stoppedError{fmt.Sprintf("stopped at %d of %d rows; run the same command again to go on", progress.Rows, progress.Samples)}
 	}
 	return progress, err
 }

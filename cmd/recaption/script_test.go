@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"syscall"
 	"testing"
 	"time"
 
@@ -23,6 +24,7 @@ import (
 //	flip GLOB                 inverts a byte in the middle of the one file that matches
 //	gone GLOB                 removes the one file that matches
 //	busy DIR                  waits until a process holds the state folder DIR
+//	end                       sends SIGTERM to what runs in the background
 //	lines N FILE              the file has that many lines
 //
 // and the variables TINY, a small model without sense, and PHOTO, a picture that
@@ -54,7 +56,7 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits": exits, "flip": flip, "gone": gone, "busy": busy, "lines": lineCount,
+			"exits": exits, "flip": flip, "gone": gone, "busy": busy, "lines": lineCount, "end": end,
 		},
 	})
 }
@@ -118,6 +120,17 @@ func busy(ts *testscript.TestScript, _ bool, args []string) {
 		case <-ctx.Done():
 			ts.Fatalf("%s: nobody holds it", lock)
 		}
+	}
+}
+
+// end sends SIGTERM. Testscript's kill knows SIGINT, which stays ignored where
+// the tests were started in the background of a shell's script.
+func end(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) > 0 {
+		ts.Fatalf("usage: end")
+	}
+	for _, c := range ts.BackgroundCmds() {
+		ts.Check(c.Process.Signal(syscall.SIGTERM))
 	}
 }
 
