@@ -1,32 +1,47 @@
 package coordinator
 
 import (
+	"cmp"
 	"maps"
+	"slices"
 
 	"recaption/schemas"
 )
 
 // Progress is a fold over part records and receipts: what a run has come to.
 type Progress struct {
-	Parts           int                          `json:"parts"`                  // of the source, or those within the limit once they are cut
-	PartsCut        int                          `json:"parts_cut"`              // with a record
-	PartsUnread     int                          `json:"parts_unread,omitempty"` // given up for this time
-	Samples         int                          `json:"samples"`                // rows of the parts cut
-	Shards          int                          `json:"shards"`
-	ShardsDone      int                          `json:"shards_done"`                // with a receipt
-	ShardsUncounted int                          `json:"shards_uncounted,omitempty"` // captioned, but what rests of them can't be read
-	Rows            int                          `json:"rows"`                       // of the shards done
-	Statuses        map[schemas.RowStatus]int    `json:"statuses"`                   // of those rows
-	Reasons         map[schemas.Reason]int       `json:"reasons"`
-	Captions        int                          `json:"captions"` // written, further tries included
-	Accepted        int                          `json:"accepted"` // rows with a caption that the gate accepts
-	Flags           map[schemas.Flag]int         `json:"flags"`
-	Tokens          int64                        `json:"tokens"`
-	Seconds         map[string]float64           `json:"seconds"` // by stage, summed over goroutines
-	Faults          []schemas.Fault              `json:"faults"`  // what the parts lost, by reason
-	Repeated        *schemas.Repeated            `json:"repeated,omitempty"`
-	SampleStatuses  map[schemas.SampleStatus]int `json:"sample_statuses"` // as cut
+	Parts            int                          `json:"parts"`                  // of the source, or those within the limit once they are cut
+	PartsCut         int                          `json:"parts_cut"`              // with a record
+	PartsUnread      int                          `json:"parts_unread,omitempty"` // given up for this time
+	Samples          int                          `json:"samples"`                // rows of the parts cut
+	Shards           int                          `json:"shards"`
+	ShardsDone       int                          `json:"shards_done"`                // with a receipt
+	ShardsUncounted  int                          `json:"shards_uncounted,omitempty"` // captioned, but what rests of them can't be read
+	Rows             int                          `json:"rows"`                       // of the shards done
+	Statuses         map[schemas.RowStatus]int    `json:"statuses"`                   // of those rows
+	Reasons          map[schemas.Reason]int       `json:"reasons"`
+	Captions         int                          `json:"captions"` // written, further tries included
+	Accepted         int                          `json:"accepted"` // rows with a caption that the gate accepts
+	Flags            map[schemas.Flag]int         `json:"flags"`
+	Tokens           int64                        `json:"tokens"`
+	Seconds          map[string]float64           `json:"seconds"` // by stage, summed over goroutines
+	Faults           []schemas.Fault              `json:"faults"`  // what the parts lost, by reason
+	Repeated         *schemas.Repeated            `json:"repeated,omitempty"`
+	RepeatedCaptions []Repeated                   `json:"repeated_captions,omitempty"`
+	SampleStatuses   map[schemas.SampleStatus]int `json:"sample_statuses"` // as cut
 }
+
+// Repeated is a caption that is the most frequent one of shards. It never decides
+// a row.
+type Repeated struct {
+	Caption string `json:"caption"`
+	Rows    int    `json:"rows"`   // that have it, in those shards: at least so many in all
+	Shards  int    `json:"shards"` // of which it is the most frequent caption
+}
+
+// mostRepeated bounds the captions that are kept. What so many shards have alike
+// that it matters is among them long before it could be crowded out.
+const mostRepeated = 64
 
 func newProgress() Progress {
 	return Progress{
@@ -44,6 +59,7 @@ func (p Progress) clone() Progress {
 	p.Statuses, p.Reasons, p.Flags = maps.Clone(p.Statuses), maps.Clone(p.Reasons), maps.Clone(p.Flags)
 	p.Seconds, p.SampleStatuses = maps.Clone(p.Seconds), maps.Clone(p.SampleStatuses)
 	p.Faults = append([]schemas.Fault{}, p.Faults...)
+	p.RepeatedCaptions = slices.Clone(p.RepeatedCaptions)
 	return p
 }
 
@@ -88,6 +104,24 @@ func (p *Progress) addReceipt(r schemas.Receipt) {
 	if q := r.Repeated; q != nil && (p.Repeated == nil || moreRepeated(*q, *p.Repeated)) {
 		p.Repeated = q
 	}
+	if q := r.Repeated; q != nil && q.Rows > 1 {
+		p.addRepeated(*q)
+	}
+}
+
+// addRepeated counts the most frequent caption of a shard.
+func (p *Progress) addRepeated(q schemas.Repeated) {
+	i := slices.IndexFunc(p.RepeatedCaptions, func(c Repeated) bool { return c.Caption == q.Caption })
+	if i < 0 {
+		i = len(p.RepeatedCaptions)
+		p.RepeatedCaptions = append(p.RepeatedCaptions, Repeated{Caption: q.Caption})
+	}
+	p.RepeatedCaptions[i].Rows += q.Rows
+	p.RepeatedCaptions[i].Shards++
+	slices.SortFunc(p.RepeatedCaptions, func(a, b Repeated) int {
+		return cmp.Or(cmp.Compare(b.Rows, a.Rows), cmp.Compare(a.Caption, b.Caption))
+	})
+	p.RepeatedCaptions = p.RepeatedCaptions[:min(len(p.RepeatedCaptions), mostRepeated)]
 }
 
 // moreRepeated orders shards by how frequent one caption is in them, whatever

@@ -71,6 +71,7 @@ func (s summary) print(w io.Writer, where place, asJSON bool) error {
 	fmt.Fprintf(&b, "  %-12s %10s  (%.1f %% of all)\n", "accepted", n(s.Accepted), percent(s.Accepted, s.Rows))
 	counts(&b, "reasons", s.Reasons)
 	counts(&b, "flags", s.Flags)
+	s.repeated(&b)
 	if len(s.Faults) > 0 {
 		b.WriteString("noticed in the source\n")
 		for _, f := range s.Faults {
@@ -89,6 +90,30 @@ func (s summary) print(w io.Writer, where place, asJSON bool) error {
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+const (
+	repeatedMost  = 5  // captions named
+	repeatedText  = 60 // characters of each
+	repeatedShare = 1  // percent of the accepted rows that a caption is on, to be named
+)
+
+// repeated names the captions that are on many rows of the whole run.
+func (s summary) repeated(b *strings.Builder) {
+	for i, c := range s.RepeatedCaptions {
+		share := percent(c.Rows, s.Accepted)
+		if i == repeatedMost || share < repeatedShare {
+			return
+		}
+		if i == 0 {
+			b.WriteString("repeated captions\n")
+		}
+		text := []rune(c.Caption)
+		if len(text) > repeatedText {
+			text = append(text[:repeatedText-1], '…')
+		}
+		fmt.Fprintf(b, "  %-24s %10s  %q\n", fmt.Sprintf("%.1f %% of accepted", share), humanize.Comma(int64(c.Rows)), string(text))
+	}
 }
 
 func counts[K ~string](b *strings.Builder, title string, m map[K]int) {
