@@ -19,6 +19,7 @@ type Report struct {
 	Statuses map[schemas.SampleStatus]int
 	Reasons  map[schemas.Reason]int // of rows
 
+	where  string // put before the details: the file that is being read
 	faults map[schemas.Reason]*schemas.Fault
 }
 
@@ -59,6 +60,9 @@ func (r *Report) count(reason schemas.Reason, n int, lost bool, format string, a
 		return
 	}
 	detail := fmt.Sprintf(format, args...)
+	if r.where != "" {
+		detail = r.where + ": " + detail
+	}
 	if len(detail) > maxDetail {
 		detail = detail[:maxDetail] + "…"
 	}

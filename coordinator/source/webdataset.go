@@ -27,6 +27,7 @@ func (w webDataset) Parts(ctx context.Context) iter.Seq2[Part, error] { return w
 
 func (w webDataset) Read(ctx context.Context, part Part, report *Report) iter.Seq2[schemas.Sample, error] {
 	return func(yield func(schemas.Sample, error) bool) {
+		report.where = part.Location
 		r, err := w.tars.open(ctx, part)
 		if err != nil {
 			yield(schemas.Sample{}, fmt.Errorf("open %s: %w", part.Location, err))

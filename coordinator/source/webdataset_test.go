@@ -95,3 +95,26 @@ func TestImageTooLarge(t *testing.T) {
 	}
 	checkReport(t, rows, report)
 }
+
+// A fault is told with the file that it is in.
+func TestFaultsNameTheirTar(t *testing.T) {
+	whole := string(pack(t, pairs(2)))
+	dir := layOut(t, "a.tar", whole, "b.tar", whole[:len(whole)-1024])
+	src := open(t, dir)
+	parts := partsOf(t, src)
+	for i, want := range []string{"", "b.tar: at byte "} {
+		var report Report
+		for _, err := range src.Read(t.Context(), parts[i], &report) {
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		var got string
+		for _, f := range report.Faults() {
+			got += f.Detail
+		}
+		if want == "" && got != "" || !strings.HasPrefix(got, want) {
+			t.Errorf("%s: %q, want %q…", parts[i].Location, got, want)
+		}
+	}
+}
