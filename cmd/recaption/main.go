@@ -26,7 +26,7 @@ func run(args []string) int {
 	defer stop()
 	root := newRoot()
 	root.SetArgs(args)
-	err := root.ExecuteContext(ctx)
+	err := execute(ctx, root)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "recaption:", message(err))
 	}

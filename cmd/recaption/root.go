@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"os"
@@ -39,6 +40,7 @@ check" prints what would be used.`,
 		newProbeCommand(),
 		newFeedCommand(),
 		newTrainCommand(),
+		newTrainerCommand(),
 		newReportCommand(),
 		newDoctorCommand(),
 		newConfigCommand(),
@@ -62,6 +64,25 @@ func asGroup(c *cobra.Command) {
 		}
 		return usagef("%s has no command %q; %s", c.CommandPath(), args[0], hint)
 	}
+}
+
+// execute runs a command line. The library shows the help of the nearest
+// command that it knows where --help stands behind one that there is not: that
+// is an error here, as it is without --help.
+func execute(ctx context.Context, root *cobra.Command) error {
+	var unknown error
+	help := root.HelpFunc()
+	root.SetHelpFunc(func(c *cobra.Command, args []string) {
+		if rest := c.Flags().Args(); c.HasSubCommands() && len(rest) > 0 {
+			unknown = c.RunE(c, rest)
+			return
+		}
+		help(c, args)
+	})
+	if err := root.ExecuteContext(ctx); err != nil {
+		return err
+	}
+	return unknown
 }
 
 // noArgs is cobra.NoArgs with an error that says what to type.

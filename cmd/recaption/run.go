@@ -20,6 +20,7 @@ import (
 	"recaption/coordinator/source"
 	"recaption/internal/recipefile"
 	"recaption/schemas"
+	"recaption/trainer/feed"
 	"recaption/worker"
 	"recaption/worker/vlm"
 )
@@ -27,6 +28,7 @@ import (
 // runOptions are the flags of recaption run that are not settings.
 type runOptions struct {
 	source, dataset, model, recipe, gate, out, state string
+	train                                            string
 	limit                                            int
 	json                                             bool
 }
@@ -62,6 +64,7 @@ captioned again after its receipt.`,
 	f.StringVar(&o.model, "model", bundledModel, "model folder, or bundled, which knows drawn scenes alone")
 	f.StringVar(&o.recipe, "recipe", "", "recipe file (default: the model's own, or a plain one)")
 	f.StringVar(&o.gate, "gate", "", "gate file (default: see docs/gate.md)")
+	f.StringVar(&o.train, "train", "", "training file: train on shards as they are finished, and report in DIR/report.html")
 	f.StringVar(&o.out, "out", "", "folder or s3://bucket/prefix for the results")
 	f.StringVar(&o.state, "state", "", "folder of the embedded services (default: DIR/state, or below the cache folder)")
 	f.IntVar(&o.limit, "limit", 0, "take only the first N samples; 0: all")
@@ -95,6 +98,10 @@ func (o runOptions) run(c *cobra.Command, s settings) error {
 	g, err := recipefile.ReadGate(o.gate)
 	if err != nil {
 		return usagef("--gate: %w", err)
+	}
+	training, err := o.training(s)
+	if err != nil {
+		return err
 	}
 	dir, err := findModel(o.model)
 	if err != nil {
@@ -137,7 +144,7 @@ func (o runOptions) run(c *cobra.Command, s settings) error {
 			return err
 		}
 		log.Info("run launched", "run", run.ID, "revision", run.Dataset.Revision, "recipe", run.Recipe.Short(), "parts", run.Dataset.Parts, "resumed", run.Resumed)
-		progress, err := o.follow(ctx, b, s, where, run, src, e, log)
+		progress, err := o.follow(ctx, b, s, where, run, src, e, training, log)
 		if err != nil {
 			return err
 		}
@@ -148,12 +155,17 @@ func (o runOptions) run(c *cobra.Command, s settings) error {
 		if err := o.finish(context.WithoutCancel(ctx), c, b, where, run, sum); err != nil {
 			return err
 		}
+		if training != nil && where.dir != "" {
+			if err := reportTraining(ctx, c.OutOrStdout(), b.store, training.Name, where.dir); err != nil {
+				return err
+			}
+		}
 		return checkPrompts(ctx, b.store, run, progress, file.Variables(), log)
 	})
 }
 
 // follow runs the roles until the coordinator has seen the run through.
-func (o runOptions) follow(ctx context.Context, b *backends, s settings, where place, run coordinator.Run, src source.Source, e *vlm.Engine, log *slog.Logger) (coordinator.Progress, error) {
+func (o runOptions) follow(ctx context.Context, b *backends, s settings, where place, run coordinator.Run, src source.Source, e *vlm.Engine, training *prepared, log *slog.Logger) (coordinator.Progress, error) {
 	shown := newView(os.Stderr, log)
 	defer shown.done()
 	cfg := coordinator.DefaultConfig()
@@ -194,11 +206,22 @@ func (o runOptions) follow(ctx context.Context, b *backends, s settings, where p
 	defer heed()
 	var group errgroup.Group
 	var progress coordinator.Progress
+	trainingOn, endTraining := context.WithCancelCause(ctx)
+	defer endTraining(nil)
 	group.Go(func() (err error) {
 		progress, err = co.Run(following, run, src)
 		endWork(err)
+		if err != nil {
+			endTraining(err)
+		}
 		return err
 	})
+	if training != nil {
+		group.Go(func() error {
+			_, err := newTrainOptions().alongside(trainingOn, b.store, b.conn, *training, []feed.Source{{Dataset: run.Dataset.Dataset, Revision: run.Dataset.Revision}}, log)
+			return err
+		})
+	}
 	group.Go(func() error {
 		err := w.Run(working)
 		endFollowing(cmp.Or(err, context.Canceled))

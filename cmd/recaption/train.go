@@ -58,18 +58,29 @@ it stopped, and ends with the same weights, bit for bit.`,
 				if err != nil {
 					return err
 				}
-				fmt.Fprintf(c.OutOrStdout(), "training %s: %d steps, %d parameters, loss %.3f\n", r.Training, r.Optimizer.Steps, r.Parameters, lastLoss(r.Curve))
+				o.print(c, r)
 				return nil
 			})
 		},
 	}
+	o.flags(c)
+	return c
+}
+
+func newTrainOptions() trainOptions { return trainOptions{memory: 512} }
+
+func (o *trainOptions) flags(c *cobra.Command) {
 	f := c.Flags()
 	f.StringVar(&o.file, "train", "", "training file")
 	f.StringVar(&o.export, "export", "", "folder for the trained model too, in the layout of public CLIP exports")
-	f.Int64Var(&o.memory, "memory", 512, "MiB of record batches to hold")
+	f.Int64Var(&o.memory, "memory", newTrainOptions().memory, "MiB of record batches to hold")
 	f.String("device", "", "cpu or cuda:N (default: engine.device, cpu)")
 	storeFlags(f)
-	return c
+}
+
+// print says what was trained.
+func (o trainOptions) print(c *cobra.Command, r train.Record) {
+	fmt.Fprintf(c.OutOrStdout(), "training %s: %d steps, %d parameters, loss %.3f\n", r.Training, r.Optimizer.Steps, r.Parameters, lastLoss(r.Curve))
 }
 
 func lastLoss(curve []train.Point) float64 {
