@@ -96,8 +96,9 @@ func (c *Coordinator) Ensure(ctx context.Context, pool schemas.Pool) error {
 }
 
 // ErrUnread says that a run has come as far as it could, without parts of its
-// source that could not be read. Run again, it tries them again.
-var ErrUnread = errors.New("parts of the source could not be read")
+// source that could not be read, or whose samples could not be written. Run
+// again, it tries them again.
+var ErrUnread = errors.New("parts of the source could not be cut")
 
 // ErrUncounted says that a run has come to its end but for shards whose receipt,
 // or whose captions where another gate is to judge them, can't be read. The

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
@@ -12,6 +13,10 @@ import (
 
 	"recaption/shards"
 )
+
+// ErrNoSpace is matched when the store could not write because it is full.
+// Somebody may make room, so it is passing as well: [shards.ErrTransient].
+var ErrNoSpace = errors.New("the store has no space left")
 
 // failed turns the SDK's errors into a store's. refused is what a condition
 // that did not hold means for the call.
@@ -31,6 +36,8 @@ func failed(ctx context.Context, err error, what string, refused error) error {
 		return fmt.Errorf("%s: %w", what, refused)
 	case c == "AccessDenied", c == "InvalidAccessKeyId", c == "SignatureDoesNotMatch", c == "ExpiredToken", c == "XAdminUserNotFound": // the last is versitygw's
 		return fmt.Errorf("%s: the store refuses these credentials (%s): %w", what, c, err)
+	case c == "InsufficientStorage", c == "QuotaExceeded", status(err) == http.StatusInsufficientStorage:
+		return fmt.Errorf("%s: %w: %w; make room and try again", what, shards.ErrTransient, ErrNoSpace)
 	case transient(err):
 		return fmt.Errorf("%s: %w: %w", what, shards.ErrTransient, err)
 	}

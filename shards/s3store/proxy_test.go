@@ -195,6 +195,29 @@ func TestRetriedAnswers(t *testing.T) {
 	}
 }
 
+// A disk that is full is told by its name, without the SDK's words.
+func TestNoSpace(t *testing.T) {
+	var full atomic.Bool
+	cfg, _ := proxy(t, gateway(t), httptest.NewServer, func(w http.ResponseWriter, r *http.Request, serve http.HandlerFunc) {
+		if !full.Load() {
+			serve(w, r)
+			return
+		}
+		w.Header().Set("Content-Type", "application/xml")
+		w.WriteHeader(http.StatusInsufficientStorage)
+		if _, err := io.WriteString(w, `<?xml version="1.0" encoding="UTF-8"?><Error><Code>InsufficientStorage</Code><Message>No space left on device.</Message></Error>`); err != nil {
+			t.Error(err)
+		}
+	})
+	cfg.Attempts = 2
+	st := open(t, cfg)
+	full.Store(true)
+	err := st.Create(t.Context(), "a", []byte("x"))
+	if !errors.Is(err, s3store.ErrNoSpace) || !errors.Is(err, shards.ErrTransient) || strings.Contains(err.Error(), "StatusCode") {
+		t.Errorf("create: %v; want %v", err, s3store.ErrNoSpace)
+	}
+}
+
 // TestStall: a server that takes a request and never answers is given up.
 func TestStall(t *testing.T) {
 	var hang atomic.Bool
