@@ -59,7 +59,10 @@ func (e *engineChecks) library(context.Context) finding {
 
 const noLibrary = "not checked, since ONNX Runtime is missing"
 
-const cudaProvider = "CUDAExecutionProvider"
+const (
+	cudaProvider = "CUDAExecutionProvider"
+	cudaRemedy   = "set " + library.EnvLibrary + " to a build with CUDA, or use --device cpu"
+)
 
 func (e *engineChecks) providers(context.Context) finding {
 	if !e.open {
@@ -71,7 +74,7 @@ func (e *engineChecks) providers(context.Context) finding {
 	}
 	names := strings.Join(r.Providers, ", ")
 	if strings.HasPrefix(e.settings.Engine.Device, "cuda") && !slices.Contains(r.Providers, cudaProvider) {
-		return wrong("set "+library.EnvLibrary+" to a build with CUDA, or use --device cpu",
+		return wrong(cudaRemedy,
 			"%s; engine.device is %s", names, e.settings.Engine.Device)
 	}
 	return ok("%s", names)

@@ -6,9 +6,12 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"github.com/spf13/pflag"
 
+	"recaption/internal/ort"
 	"recaption/models"
 	"recaption/worker/vlm"
 )
@@ -49,7 +52,7 @@ func findModel(name string) (string, error) {
 func withEngine(ctx context.Context, dir string, s settings, use func(context.Context, *vlm.Engine) error) error {
 	e, err := vlm.Open(dir, engineConfig(s))
 	if err != nil {
-		return err
+		return openError(err, s.Engine.Device)
 	}
 	defer e.Close()
 	// The engine outlives ctx: who uses it decides what is finished.
@@ -72,6 +75,22 @@ func withEngine(ctx context.Context, dir string, s settings, use func(context.Co
 	<-ended
 	if engineDied {
 		return cause
+	}
+	return err
+}
+
+// openError says what to do about a model that can't be opened, where that is
+// about what the user named: the folder, or a device that the runtime library
+// was built without.
+func openError(err error, device string) error {
+	if strings.HasPrefix(device, "cuda") {
+		if r, ask := ort.Describe(); ask == nil && !slices.Contains(r.Providers, cudaProvider) {
+			return usagef("--device %s: this ONNX Runtime was built without CUDA (it has %s); %s",
+				device, strings.Join(r.Providers, ", "), cudaRemedy)
+		}
+	}
+	if errors.Is(err, vlm.ErrModel) {
+		return usagef("%w; recaption model inspect tells more of a folder", err)
 	}
 	return err
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"net/url"
 	"os"
 	"slices"
 	"strings"
@@ -108,6 +109,9 @@ func (s settings) validate() error {
 	if (s.Store.AccessKey == "") != (s.Store.SecretKey == "") {
 		bad("store.access_key", s.Store.AccessKey, "it and store.secret_key both, or neither")
 	}
+	if e := s.Store.Endpoint; e != "" && !isWebURL(e) {
+		bad("store.endpoint", e, "http://host:port or https://host")
+	}
 	if c := s.NATS.config(""); c.URL != "" {
 		if err := c.Validate(); err != nil {
 			errs = append(errs, err)
@@ -150,6 +154,11 @@ func (s settings) validate() error {
 		bad("cut.parts", n, "1 to 256")
 	}
 	return errors.Join(errs...)
+}
+
+func isWebURL(text string) bool {
+	u, err := url.Parse(text)
+	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Hostname() != ""
 }
 
 // flagKeys maps a flag's name to the setting it sets. A command has those of

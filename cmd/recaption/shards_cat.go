@@ -80,7 +80,7 @@ cut short.`,
 			}
 			g, err := recipefile.ReadGate(o.gate)
 			if err != nil {
-				return err
+				return usagef("--gate: %w", err)
 			}
 			return withStore(c, args[0], func(ctx context.Context, st shards.Store) (err error) {
 				out := bufio.NewWriter(c.OutOrStdout())
