@@ -20,6 +20,7 @@ import (
 	"recaption/coordinator/source"
 	"recaption/internal/recipefile"
 	"recaption/schemas"
+	"recaption/shards/s3store"
 	"recaption/trainer/feed"
 	"recaption/worker"
 	"recaption/worker/vlm"
@@ -146,7 +147,7 @@ func (o runOptions) run(c *cobra.Command, s settings) error {
 		log.Info("run launched", "run", run.ID, "revision", run.Dataset.Revision, "recipe", run.Recipe.Short(), "parts", run.Dataset.Parts, "resumed", run.Resumed)
 		progress, err := o.follow(ctx, b, s, where, run, src, e, training, log)
 		if err != nil {
-			return err
+			return where.explain(err)
 		}
 		sum := newSummary(o, run, progress, time.Since(began))
 		if sum.Note, err = noteOfModel(ctx, b.store, revisionOf(run), o.model); err != nil {
@@ -240,6 +241,15 @@ func (o runOptions) follow(ctx context.Context, b *backends, s settings, where p
 		err = &stoppedError{fmt.Sprintf("stopped at %d of %d rows; run the same command again to go on", progress.Rows, progress.Samples)}
 	}
 	return progress, err
+}
+
+// explain says of a full disk which folder lies on it: the store over it knows
+// of no folders.
+func (p place) explain(err error) error {
+	if p.dir == "" || !errors.Is(err, s3store.ErrNoSpace) {
+		return err
+	}
+	return fmt.Errorf("no space left in %s: make room there, and run the same command again to go on", p.state)
 }
 
 // tellStopping says why the run stops: a signal's cause is context.Canceled,

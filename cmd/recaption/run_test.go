@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"os"
 	"os/signal"
@@ -12,7 +13,9 @@ import (
 	"testing"
 	"time"
 
+	"recaption/coordinator"
 	"recaption/schemas"
+	"recaption/shards/s3store"
 )
 
 func TestNameOf(t *testing.T) {
@@ -59,6 +62,21 @@ func TestDatasetName(t *testing.T) {
 	}
 	if got, err := datasetName("mine", "/*.tar"); err != nil || got != "mine" {
 		t.Errorf("--dataset: %q, %v; want mine", got, err)
+	}
+}
+
+func TestFullDiskIsNamed(t *testing.T) {
+	t.Parallel()
+	full := fmt.Errorf("1 of 2 %w; the first: put k: %w", coordinator.ErrUnread, s3store.ErrNoSpace)
+	const want = "no space left in out/state: make room there, and run the same command again to go on"
+	if got := (place{dir: "out", state: "out/state"}).explain(full); got.Error() != want {
+		t.Errorf("in a folder: %v; want %s", got, want)
+	}
+	if got := (place{bucket: "b", state: "cache"}).explain(full); got != full {
+		t.Errorf("in a bucket: %v; want it as it is", got)
+	}
+	if got := (place{dir: "out"}).explain(coordinator.ErrUnread); got != coordinator.ErrUnread {
+		t.Errorf("for another reason: %v; want it as it is", got)
 	}
 }
 
