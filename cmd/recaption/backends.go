@@ -123,7 +123,7 @@ func openBackends(ctx context.Context, p place, s settings, log *slog.Logger) (_
 	b.store = st
 	b.stop = append(b.stop, func() error { st.Close(); return nil })
 	if err := shards.VerifyCreateOnly(ctx, st); err != nil {
-		return nil, err
+		return nil, withoutCredentials(err, p.bucket, s)
 	}
 	if b.conn, err = jetstream.Connect(ctx, natsCfg, log); err != nil {
 		return nil, err

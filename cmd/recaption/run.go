@@ -116,7 +116,7 @@ func (o runOptions) run(c *cobra.Command, s settings) error {
 	sources := sourceConfig(s)
 	src, err := source.Open(ctx, o.source, sources)
 	if err != nil {
-		return asUsage(err, source.ErrNoSource)
+		return withoutCredentials(asUsage(err, source.ErrNoSource), bucketOf(o.source), s)
 	}
 	return withEngine(ctx, dir, s, func(ctx context.Context, e *vlm.Engine) (err error) {
 		recipe, err := file.Resolve(e)

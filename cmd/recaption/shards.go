@@ -50,7 +50,17 @@ func withStore(c *cobra.Command, where string, use func(context.Context, shards.
 		return err
 	}
 	defer func() { err = errors.Join(err, closer.Close()) }()
-	return use(c.Context(), st)
+	return withoutCredentials(use(c.Context(), st), bucketOf(where), s)
+}
+
+// bucketOf is the bucket of a place, empty where that is a folder.
+func bucketOf(where string) string {
+	rest, isBucket := strings.CutPrefix(where, "s3://")
+	if !isBucket {
+		return ""
+	}
+	bucket, _, _ := strings.Cut(rest, "/")
+	return bucket
 }
 
 // openStore opens what where names for reading: the folder of a run, a folder
