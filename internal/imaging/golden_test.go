@@ -85,7 +85,7 @@ var reasons = map[string]string{
 	"files/no-frame.webp":           CorruptImage,
 	"files/no-scan.jpg":             CorruptImage,
 	"files/no-tables.jpg":           CorruptImage,
-	"files/short-data.png":          Truncated,
+	"files/short-data.png":          CorruptImage,
 	"files/short.bin":               UnsupportedFormat,
 	"files/zero-height.jpg":         CorruptImage,
 

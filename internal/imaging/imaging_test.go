@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"testing/quick"
@@ -205,12 +206,44 @@ func TestSmallFilesOfLargePictures(t *testing.T) {
 	binary.LittleEndian.PutUint32(bmp[22:], 9000)
 	for name, b := range map[string][]byte{"jpeg": jpeg, "bmp": bmp, "png": withChecksum(png)} {
 		bytes, err := allocated(func() error { _, err := Decode(b, Options{}); return err })
-		if reasonOf(err) != Truncated {
-			t.Errorf("%s: got %v, want %s", name, err, Truncated)
+		want := Truncated
+		if name == "png" {
+			want = CorruptImage // its chunks are all there
+		}
+		if reasonOf(err) != want {
+			t.Errorf("%s: got %v, want %s", name, err, want)
 		}
 		if bytes > 1<<20 {
 			t.Errorf("%s: %d bytes allocated", name, bytes)
 		}
+	}
+}
+
+// A PNG with a wrong byte in its data is damaged, and one that ends within them
+// is cut off, though the data end too early for both.
+func TestDamagedIsNotCut(t *testing.T) {
+	whole := read(t, "files/rgb8.png")
+	from := bytes.Index(whole, []byte("IDAT")) + 4
+	to := bytes.Index(whole, []byte("IEND")) - 8 // before a checksum and a length
+	early := 0
+	for at := from; at < to; at++ {
+		for bit := range 8 {
+			b := bytes.Clone(whole)
+			b[at] ^= 1 << bit
+			_, err := Decode(b, Options{})
+			if err != nil && reasonOf(err) != CorruptImage {
+				t.Fatalf("bit %d of byte %d flipped: %v, want %s", bit, at, err, CorruptImage)
+			}
+			if err != nil && strings.Contains(err.Error(), "ends in row") {
+				early++
+			}
+		}
+		if _, err := Decode(whole[:at], Options{}); err != nil && reasonOf(err) != Truncated {
+			t.Fatalf("cut at byte %d: %v, want %s", at, err, Truncated)
+		}
+	}
+	if early == 0 {
+		t.Error("no flipped bit ends the data early")
 	}
 }
 

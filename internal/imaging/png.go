@@ -122,9 +122,12 @@ func decodePNG(b []byte, _ int) (*Image, error) {
 	var data [][]byte
 	pngChunks(b, func(kind string, chunk, crc []byte) bool {
 		switch {
+		case kind == "IEND":
+			d.whole = true
 		case kind == "IDAT":
 			data = append(data, chunk)
 		case len(data) > 0:
+			d.whole = true
 			return false // what follows the data isn't needed
 		case kind == "PLTE":
 			if len(crc) < 4 || crc32.Update(crc32.ChecksumIEEE([]byte(kind)), crc32.IEEETable, chunk) != binary.BigEndian.Uint32(crc) {
@@ -139,7 +142,7 @@ func decodePNG(b []byte, _ int) (*Image, error) {
 	case err != nil:
 		return nil, err
 	case len(data) == 0:
-		return nil, truncated("png: no data")
+		return nil, d.short("png: no data")
 	case d.colour == pngPalette && d.palette == nil:
 		return nil, corrupt("png: no palette")
 	}
@@ -148,10 +151,10 @@ func decodePNG(b []byte, _ int) (*Image, error) {
 		size += len(c)
 	}
 	if need := h.height * ceilDiv(h.width*h.channels()*h.depth, 8); need/maxDeflate > size {
-		return nil, truncated("png: %d bytes for %d of pixels", size, need)
+		return nil, d.short("png: %d bytes for %d of pixels", size, need)
 	}
 	compressed := &chunkReader{chunks: data}
-	if err := zlibHeader(compressed); err != nil {
+	if err := d.zlibHeader(compressed); err != nil {
 		return nil, err
 	}
 	return d.decode(flate.NewReader(compressed))
@@ -159,10 +162,10 @@ func decodePNG(b []byte, _ int) (*Image, error) {
 
 // zlibHeader reads the two bytes before the compressed data. The checksum after
 // it is left unread.
-func zlibHeader(r *chunkReader) error {
+func (d *pngDecoder) zlibHeader(r *chunkReader) error {
 	var head [2]byte
 	if _, err := io.ReadFull(r, head[:]); err != nil {
-		return truncated("png: ends before its data")
+		return d.short("png: ends before its data")
 	}
 	if head[0]&15 != 8 || head[1]&0x20 != 0 || binary.BigEndian.Uint16(head[:])%31 != 0 {
 		return corrupt("png: header %x of the compressed data", head)

@@ -9,6 +9,16 @@ import (
 type pngDecoder struct {
 	pngHeader
 	palette *[256][3]uint8
+	whole   bool // another chunk follows the data, so nothing of it was cut off
+}
+
+// short is the error of data that end too early: those of a file that was cut
+// off, or of a whole one, which is damaged.
+func (d *pngDecoder) short(format string, args ...any) error {
+	if d.whole {
+		return corrupt(format, args...)
+	}
+	return truncated(format, args...)
 }
 
 func (d *pngDecoder) setPalette(chunk []byte) {
@@ -49,7 +59,7 @@ func (d *pngDecoder) decode(r io.Reader) (*Image, error) {
 		for y := range h {
 			if _, err := io.ReadFull(r, row); err != nil {
 				if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-					return nil, truncated("png: ends in row %d of %d", y, h)
+					return nil, d.short("png: ends in row %d of %d", y, h)
 				}
 				return nil, corrupt("png: damaged compressed data: %w", err)
 			}
