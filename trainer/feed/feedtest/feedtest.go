@@ -209,7 +209,7 @@ func Picture(n int, seed uint64) ([]byte, error) {
 				c = color.RGBA{uint8(r.IntN(200)), uint8(r.IntN(200)), uint8(r.IntN(200)), 255}
 				colours[at] = c
 			}
-			grain := uint8(r.IntN(24))
+			grain := uint8(r.IntN(10))
 			img.SetRGBA(x, y, color.RGBA{c.R + grain, c.G + grain, c.B + grain, 255})
 		}
 	}
