@@ -12,21 +12,22 @@ its last layers alone by --text-layers.
 """
 
 import argparse
+import io
 import math
 import os
 
 import open_clip
 import torch
 import torch.distributed as dist
-from torch.nn.parallel import DistributedDataParallel
-from recaption_torch import Feed, Loader, Sample, together
 from PIL import Image
-import io
+from torch.nn.parallel import DistributedDataParallel
+
+from recaption_torch import Feed, Loader, Sample, together
 
 TINY = dict(
     embed_dim=64,
     vision_cfg=dict(image_size=64, layers=3, width=128, head_width=32, patch_size=16),
-    text_cfg=dict(context_length=48, vocab_size=49408, width=128, heads=4, layers=3),
+    text_cfg=dict(context_length=77, vocab_size=49408, width=128, heads=4, layers=3),
 )
 
 
@@ -72,7 +73,10 @@ def main():
     p.add_argument("--batch", type=int, default=64, help="of one process")
     p.add_argument("--workers", type=int, default=1)
     p.add_argument("--epochs", type=int, default=1)
-    p.add_argument("--rate", type=float, default=1e-3)
+    p.add_argument("--rate", type=float, default=5e-4)
+    p.add_argument("--warmup", type=int, default=20, help="steps")
+    p.add_argument("--save-every", type=int, default=1000, help="steps, beside each epoch's end")
+    p.add_argument("--steps", type=int, help="end after so many, saved or not")
     p.add_argument("--out", default="model.pt", help="model, optimizer and read positions; read where it is there")
     o = p.parse_args()
 
@@ -117,10 +121,13 @@ def main():
             torch.save(state, o.out + ".part")
             os.replace(o.out + ".part", o.out)
 
+    images = None
     while epoch < o.epochs:
         for images, texts in together(loader):
             a, b, scale = whole(images.to(device), texts.to(device))
             loss = loss_of(a, b, scale)
+            for group in optimizer.param_groups:
+                group["lr"] = o.rate * min(1, (step + 1) / o.warmup)
             optimizer.zero_grad()
             loss.backward()
             torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -132,9 +139,20 @@ def main():
             dist.all_reduce(mean)
             if rank == 0 and step % 10 == 1:
                 print(f"epoch {epoch} step {step} loss {mean.item() / world:.4f}", flush=True)
+            if step == o.steps:
+                dist.destroy_process_group()
+                return
+            if step % o.save_every == 0:
+                save(epoch)
         epoch += 1
         loader.set_epoch(epoch)
         save(epoch)
+    if rank == 0 and images is not None:
+        again = model_of(o)[0].to(device).eval()
+        again.load_state_dict(torch.load(o.out, map_location=device)["model"])
+        with torch.no_grad():
+            same = torch.equal(model.eval().encode_image(images.to(device)), again.encode_image(images.to(device)))
+        print(f"{o.out} read back: embeddings are {'the same' if same else 'NOT the same'}")
     dist.destroy_process_group()
 
 
