@@ -1,5 +1,7 @@
 package imaging
 
+import "errors"
+
 // DefaultMaxPixels is the size above which Pillow begins to warn of a
 // decompression bomb: a quarter of a GiB as RGB.
 const DefaultMaxPixels = 89_478_485
@@ -48,7 +50,7 @@ var codecs = []codec{
 
 func codecOf(b []byte) (*codec, error) {
 	if len(b) == 0 {
-		return nil, truncated("no bytes")
+		return nil, &DecodeError{Reason: EmptyImage, Err: errors.New("no bytes")}
 	}
 	for i := range codecs {
 		if codecs[i].match(b) {

@@ -13,7 +13,7 @@
 //     pictures that are handed over decoded.
 //
 // Bytes come from strangers. Every decoder returns a picture or a DecodeError
-// whose reason is one of four; the size in the header is checked against a
+// whose reason is one of five; the size in the header is checked against a
 // limit before anything of that size is allocated, and what a decoder allocates
 // is bounded by that limit and by the length of its input.
 //

@@ -13,11 +13,12 @@ const (
 	Truncated         = "truncated"          // the file ends too early
 	DecompressionBomb = "decompression_bomb" // more pixels than Options allow
 	CorruptImage      = "corrupt_image"      // the file is damaged
+	EmptyImage        = "empty_image"        // the file has no bytes
 )
 
 // DecodeError says why bytes are no picture.
 type DecodeError struct {
-	Reason string // one of the four reasons
+	Reason string // one of the five reasons
 	Err    error
 }
 

@@ -75,7 +75,7 @@ var reasons = map[string]string{
 	"files/cut.png":                 Truncated,
 	"files/cut.tif":                 Truncated,
 	"files/cut.webp":                Truncated,
-	"files/empty.bin":               Truncated,
+	"files/empty.bin":               EmptyImage,
 	"files/heic.bin":                UnsupportedFormat,
 	"files/html.bin":                UnsupportedFormat,
 	"files/jpeg2000.bin":            UnsupportedFormat,

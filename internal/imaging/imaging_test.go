@@ -274,7 +274,7 @@ func checkDecoded(t *testing.T, img *Image, err error) {
 	switch {
 	case err != nil:
 		switch reasonOf(err) {
-		case UnsupportedFormat, Truncated, DecompressionBomb, CorruptImage:
+		case UnsupportedFormat, Truncated, DecompressionBomb, CorruptImage, EmptyImage:
 		default:
 			t.Fatalf("no reason in %v", err)
 		}

@@ -171,7 +171,7 @@ func TestPrepareErrorsBecomeRows(t *testing.T) {
 		r    Request
 		want schemas.Reason
 	}{
-		{"no image", Request{Prompt: g.Prompt}, schemas.ReasonTruncated},
+		{"no image", Request{Prompt: g.Prompt}, schemas.ReasonEmptyImage},
 		{"no picture", Request{Image: []byte("hello there"), Prompt: g.Prompt}, schemas.ReasonUnsupportedFormat},
 		{"cut picture", Request{Image: g.image[:30], Prompt: g.Prompt}, ""},
 		{"two image tokens", Request{Image: g.image, Prompt: "<image><image>"}, ReasonBadPrompt},
