@@ -167,8 +167,8 @@ func (s *site) read(run Run) *reader {
 				r.known <- e.Ready.Shard
 				_ = e.Ack(ctx)
 			case errors.Is(err, jetstream.ErrMissed):
-				for o := range s.rest.List(ctx, shards.CaptionsPrefix(run.Recipe), "") {
-					if _, shard, _, err := shards.ParseReceiptKey(o.Key); err == nil {
+				for o, err := range s.rest.List(ctx, shards.CaptionsPrefix(run.Recipe), "") {
+					if _, shard, _, not := shards.ParseReceiptKey(o.Key); err == nil && not == nil {
 						r.known <- shard
 					}
 				}

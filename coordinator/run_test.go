@@ -471,7 +471,8 @@ func TestShardsThatCanNotBeCounted(t *testing.T) {
 			first, err := s.coordinator(s.rest).Run(within(t), run, src)
 			must(t, err)
 			var bad schemas.Receipt
-			for o := range s.rest.List(t.Context(), shards.CaptionsPrefix(run.Recipe), "") {
+			for o, err := range s.rest.List(t.Context(), shards.CaptionsPrefix(run.Recipe), "") {
+				must(t, err)
 				if _, shard, _, err := shards.ParseReceiptKey(o.Key); err == nil {
 					bad, err = shards.ReadReceipt(t.Context(), s.rest, shards.ReceiptKey(run.Recipe, shard, 0))
 					must(t, err)

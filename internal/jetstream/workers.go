@@ -89,6 +89,10 @@ func (w Workers) Watch(ctx context.Context) iter.Seq2[Presence, error] {
 				yield(Presence{}, ended(ctx))
 				return
 			case e, ok := <-watch.Updates():
+				if !ok && ctx.Err() != nil { // the end of ctx ends the watch too
+					yield(Presence{}, ended(ctx))
+					return
+				}
 				if !ok {
 					yield(Presence{}, fmt.Errorf("watch workers: %w", ErrClosed))
 					return
