@@ -346,6 +346,6 @@ func (m *maker) finish(f *filling) {
 	f.Length = t.length(f.Length)
 	f.Pixels = f.Pixels[:f.Rows*m.c.Pixels.values()]
 	f.IDs = t.pack(f.IDs[:0], f.ids, f.Length)
-	f.Batch.Negatives = t.pack(f.Batch.Negatives[:0], f.negatives, f.Length)
+	f.Negatives = t.pack(f.Negatives[:0], f.negatives, f.Length)
 	m.out <- f
 }

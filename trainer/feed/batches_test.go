@@ -153,7 +153,8 @@ func TestContextIsKept(t *testing.T) {
 func TestBatchesEnd(t *testing.T) {
 	st, _ := site(t)
 	l := frozen(t, st, 0)
-	for range reader(t, st, l, 0, 1).Batches(t.Context(), batchConfig(t), 0) {
+	for _, err := range reader(t, st, l, 0, 1).Batches(t.Context(), batchConfig(t), 0) {
+		must(t, err)
 		break
 	}
 	ctx, cancel := context.WithCancel(t.Context())

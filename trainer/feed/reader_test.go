@@ -256,7 +256,8 @@ func TestLeastMemory(t *testing.T) {
 func TestReadingEnds(t *testing.T) {
 	st, _ := site(t)
 	r := reader(t, st, frozen(t, st, 0), 0, 1)
-	for range r.Samples(t.Context(), 0) {
+	for _, err := range r.Samples(t.Context(), 0) {
+		must(t, err)
 		break
 	}
 	ctx, cancel := context.WithCancel(t.Context())
