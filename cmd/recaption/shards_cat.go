@@ -6,7 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
+	"io"
 
 	"github.com/spf13/cobra"
 
@@ -69,8 +69,8 @@ logprob, flags and whether they are accepted. A sample that was not captioned ye
 has the status that its cut gave it, and no captions.
 
 The gate is applied as the rows are read: --gate tries another one on captions
-that rest already. What the store holds one of needs no flag; identifiers may be
-cut short.`,
+that rest already. Of several runs the newest is printed, and standard error says
+which that is; flags name another. Identifiers may be cut short.`,
 		Example: `  recaption shards cat demo --limit 3
   recaption shards cat demo --gate strict.yaml | jq 'select(.caption == null)'`,
 		Args: exactArgs(1, "one folder or s3://bucket/prefix"),
@@ -86,7 +86,7 @@ cut short.`,
 				out := bufio.NewWriter(c.OutOrStdout())
 				lines := json.NewEncoder(out)
 				lines.SetEscapeHTML(false)
-				return errors.Join(o.cat(ctx, st, g, lines), out.Flush())
+				return errors.Join(o.cat(ctx, st, g, lines, c.ErrOrStderr()), out.Flush())
 			})
 		},
 	}
@@ -101,12 +101,12 @@ cut short.`,
 	return c
 }
 
-func (o catOptions) cat(ctx context.Context, st shards.Store, spec schemas.Gate, out *json.Encoder) (err error) {
-	rev, err := o.choose(ctx, st)
+func (o catOptions) cat(ctx context.Context, st shards.Store, spec schemas.Gate, out *json.Encoder, said io.Writer) (err error) {
+	what, err := o.choose(ctx, st, said)
 	if err != nil {
 		return err
 	}
-	recipe, g, err := o.judge(ctx, st, spec)
+	g, err := judgeOf(ctx, st, what.recipe, spec)
 	if err != nil {
 		return err
 	}
@@ -119,12 +119,12 @@ func (o catOptions) cat(ctx context.Context, st shards.Store, spec schemas.Gate,
 	}
 	n, broken := 0, 0
 	var damage error
-	for s, err := range revisionShards(ctx, st, rev) {
+	for s, err := range revisionShards(ctx, st, what.revision) {
 		if err != nil {
 			return err
 		}
 		printed := 0
-		for v, err := range readCaptioned(ctx, st, rev.dataset, s, recipe) {
+		for v, err := range readCaptioned(ctx, st, what.dataset, s, what.recipe) {
 			if errors.Is(err, shards.ErrCorrupt) || errors.Is(err, shards.ErrNotFound) { // the other shards can be read
 				broken++
 				damage = fmt.Errorf("%w: %s can't be read whole; the last is %s, of which %d of %d rows are printed: %w; recaption shards verify lists all, with what mends them",
@@ -152,47 +152,16 @@ func (o catOptions) cat(ctx context.Context, st shards.Store, spec schemas.Gate,
 	return damage
 }
 
-// choose finds the revision to print.
-func (o catOptions) choose(ctx context.Context, st shards.Store) (revision, error) {
-	byDataset := map[schemas.DatasetID][]schemas.RevisionID{}
-	var names []schemas.DatasetID
-	for r, err := range revisions(ctx, st) {
-		if err != nil {
-			return revision{}, err
-		}
-		if !slices.Contains(names, r.dataset) {
-			names = append(names, r.dataset)
-		}
-		byDataset[r.dataset] = append(byDataset[r.dataset], r.id)
-	}
-	dataset, err := chooseOne("dataset", "dataset", o.dataset, names)
-	if err != nil {
-		return revision{}, err
-	}
-	id, err := chooseOne("revision of dataset "+string(dataset), "revision", o.revision, byDataset[dataset])
-	return revision{dataset, id}, err
-}
-
-// judge finds the recipe whose captions to print, none where there is none yet,
-// and makes the gate for them.
-func (o catOptions) judge(ctx context.Context, st shards.Store, spec schemas.Gate) (schemas.RecipeID, *gate.Gate, error) {
-	ids, err := recipes(ctx, st)
-	if err != nil {
-		return "", nil, err
-	}
-	if len(ids) == 0 && o.recipe == "" {
-		return "", nil, nil
-	}
-	id, err := chooseOne("recipe", "recipe", o.recipe, ids)
-	if err != nil {
-		return "", nil, err
+// judgeOf makes the gate for the captions of a recipe; nil where there is none.
+func judgeOf(ctx context.Context, st shards.Store, id schemas.RecipeID, spec schemas.Gate) (*gate.Gate, error) {
+	if id == "" {
+		return nil, nil
 	}
 	recipe, err := shards.ReadRecipe(ctx, st, id)
 	if err != nil {
-		return "", nil, err
+		return nil, err
 	}
-	g, err := gate.New(spec, recipe.Prompts)
-	return id, g, err
+	return gate.New(spec, recipe.Prompts)
 }
 
 func newCatLine(v captionedSample, shard schemas.ShardID, g *gate.Gate) catLine {
