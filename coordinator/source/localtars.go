@@ -10,6 +10,8 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+
+	"recaption/schemas"
 )
 
 // ErrChanged says that a part is not what it was when its source was opened.
@@ -40,15 +42,18 @@ func (l localTars) list(ctx context.Context) iter.Seq2[Part, error] {
 				yield(Part{}, err)
 				return
 			}
-			info, err := os.Stat(l.path(name))
-			if err == nil && !info.Mode().IsRegular() {
-				err = fmt.Errorf("%w: %s is not a file", ErrNoSource, l.path(name))
-			}
-			if err != nil {
+			part := Part{ID: partID(i, name), Location: name}
+			info, no, err := l.look(name)
+			switch {
+			case err != nil:
 				yield(Part{}, fmt.Errorf("list source: %w", err))
 				return
+			case no != nil:
+				part.Fingerprint = no.Error()
+			default:
+				part.Fingerprint, part.Bytes = fileMark(info), info.Size()
 			}
-			if !yield(Part{ID: partID(i, name), Location: name, Fingerprint: fileMark(info), Bytes: info.Size()}, nil) {
+			if !yield(part, nil) {
 				return
 			}
 		}
@@ -56,6 +61,14 @@ func (l localTars) list(ctx context.Context) iter.Seq2[Part, error] {
 }
 
 func (l localTars) open(_ context.Context, part Part) (io.ReadCloser, error) {
+	switch _, no, err := l.look(part.Location); {
+	case err != nil:
+		return nil, err
+	case no != nil && part.Fingerprint == no.Error():
+		return nil, no
+	case no != nil:
+		return nil, ErrChanged
+	}
 	f, err := os.Open(l.path(part.Location))
 	if err != nil {
 		return nil, err
@@ -66,6 +79,37 @@ func (l localTars) open(_ context.Context, part Part) (io.ReadCloser, error) {
 		return nil, err
 	}
 	return whole, nil
+}
+
+// noFile says that what has a tar's name is no file. It is a part without
+// samples, and with a reason: one bad link among a thousand tars stops no run.
+type noFile struct {
+	reason schemas.Reason
+	what   string
+}
+
+func (n *noFile) Error() string { return n.what }
+
+// look finds out what lies at a name. Pipes and the like are not opened, which
+// could wait for ever.
+func (l localTars) look(name string) (fs.FileInfo, *noFile, error) {
+	info, err := os.Stat(l.path(name))
+	if err == nil && info.Mode().IsRegular() {
+		return info, nil, nil
+	}
+	itself, lerr := os.Lstat(l.path(name))
+	isLink := lerr == nil && itself.Mode()&fs.ModeSymlink != 0
+	switch {
+	case err != nil && isLink:
+		return nil, &noFile{schemas.ReasonLink, "leads nowhere"}, nil
+	case err != nil:
+		return nil, nil, err
+	case info.IsDir() && isLink:
+		return nil, &noFile{schemas.ReasonLink, "leads to a folder"}, nil
+	case info.IsDir():
+		return nil, &noFile{schemas.ReasonIgnored, "is a folder; name it as the source, to have what is in it"}, nil
+	}
+	return nil, &noFile{schemas.ReasonDevice, "is a device, a pipe or a socket"}, nil
 }
 
 // wholeFile is a file whose Close tells whether it stayed what it was.

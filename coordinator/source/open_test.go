@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -127,6 +128,37 @@ func TestOpenFindsWhatIsThere(t *testing.T) {
 				t.Errorf("keys (-want +got):\n%s", d)
 			}
 		})
+	}
+}
+
+// What has a tar's name and is no file stops nothing: it is a part with a
+// reason and without samples.
+func TestTarsThatAreNoFiles(t *testing.T) {
+	whole := string(pack(t, files("1.png", string(picture(1)))))
+	dir := layOut(t, "a.tar", whole, "b.tar", "-> gone.tar", "c.tar", "-> c.tar", "d.tar/e.txt", "x", "f.tar", "-> d.tar", "z.tar", whole)
+	if err := syscall.Mkfifo(filepath.Join(dir, "p.tar"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	src := open(t, filepath.Join(dir, "*.tar"))
+	rows, faults := readSource(t, src)
+	if len(rows) != 2 || rows[1].Key != "z.tar/1" {
+		t.Errorf("%d rows, want those of a.tar and z.tar", len(rows))
+	}
+	want := []string{"link 1 lost", "link 1 lost", "ignored_extension 1 lost", "link 1 lost", "device 1 lost"}
+	if d := cmp.Diff(want, faults); d != "" {
+		t.Errorf("faults (-want +got):\n%s", d)
+	}
+	if rows, _ = readSource(t, open(t, dir)); len(rows) != 2 { // as a folder, too
+		t.Errorf("%d rows of the folder, want 2", len(rows))
+	}
+	link := partsOf(t, src)[1]
+	if err := os.Rename(filepath.Join(dir, "a.tar"), filepath.Join(dir, "gone.tar")); err != nil {
+		t.Fatal(err)
+	}
+	for _, err := range src.Read(t.Context(), link, &Report{}) {
+		if !errors.Is(err, ErrChanged) {
+			t.Errorf("a link that leads somewhere now: %v, want %v", err, ErrChanged)
+		}
 	}
 }
 

@@ -29,6 +29,10 @@ func (w webDataset) Read(ctx context.Context, part Part, report *Report) iter.Se
 	return func(yield func(schemas.Sample, error) bool) {
 		report.where = part.Location
 		r, err := w.tars.open(ctx, part)
+		if no, ok := errors.AsType[*noFile](err); ok {
+			report.loss(no.reason, "%s", no.what)
+			return
+		}
 		if err != nil {
 			yield(schemas.Sample{}, fmt.Errorf("open %s: %w", part.Location, err))
 			return
