@@ -18,6 +18,8 @@ var (
 	// ErrNoBucket: the store has no bucket of that name, so it has no objects
 	// and takes none.
 	ErrNoBucket = errors.New("no such bucket")
+	// ErrDenied: the store refuses who asks, for all objects or this one.
+	ErrDenied = errors.New("the store refuses these credentials")
 	// ErrChanged: the object is not the one whose ETag was given.
 	ErrChanged = errors.New("object changed")
 	// ErrTransient: the store may do better later. It has tried again by its

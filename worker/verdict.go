@@ -54,7 +54,7 @@ func judge(cause, err error) verdict {
 // surroundings are errors that say nothing about the job, only about where this
 // worker runs. They may last for days, and are over for all jobs at once.
 var surroundings = []error{
-	shards.ErrTransient, shards.ErrNoBucket, fs.ErrPermission,
+	shards.ErrTransient, shards.ErrNoBucket, shards.ErrDenied, fs.ErrPermission,
 	syscall.ENOSPC, syscall.EDQUOT, syscall.EMFILE, syscall.ENFILE,
 	jetstream.ErrUnavailable, jetstream.ErrNoStream, jetstream.ErrFull, jetstream.ErrDenied,
 }

@@ -38,6 +38,7 @@ func TestJudge(t *testing.T) {
 		{"corrupt", nil, wrapped(shards.ErrCorrupt), reject},
 		{"store away", nil, wrapped(shards.ErrTransient), rest},
 		{"no bucket", nil, wrapped(shards.ErrNoBucket), rest},
+		{"credentials", nil, wrapped(shards.ErrDenied), rest},
 		{"folder not ours", nil, wrapped(&fs.PathError{Op: "open", Path: "x", Err: syscall.EACCES}), rest},
 		{"disk full", nil, wrapped(&fs.PathError{Op: "write", Path: "x", Err: syscall.ENOSPC}), rest},
 		{"events full", nil, wrapped(jetstream.ErrFull), rest},

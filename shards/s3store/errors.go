@@ -35,7 +35,7 @@ func failed(ctx context.Context, err error, what string, refused error) error {
 	case refused != nil && (c == "PreconditionFailed" || status(err) == 412):
 		return fmt.Errorf("%s: %w", what, refused)
 	case c == "AccessDenied", c == "InvalidAccessKeyId", c == "SignatureDoesNotMatch", c == "ExpiredToken", c == "XAdminUserNotFound": // the last is versitygw's
-		return fmt.Errorf("%s: the store refuses these credentials (%s): %w", what, c, err)
+		return fmt.Errorf("%s: %w (%s): %w", what, shards.ErrDenied, c, err)
 	case c == "InsufficientStorage", c == "QuotaExceeded", status(err) == http.StatusInsufficientStorage:
 		return fmt.Errorf("%s: %w: %w; make room and try again", what, shards.ErrTransient, ErrNoSpace)
 	case transient(err):
