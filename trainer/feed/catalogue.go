@@ -126,6 +126,9 @@ func (c *Catalogue) Take(ctx context.Context, e schemas.ShardReady) error {
 	if _, ok := c.sources[e.Dataset]; !ok || c.policy.Weight(e.Recipe) == 0 {
 		return nil
 	}
+	if c.known(key, e.Generation) {
+		return nil
+	}
 	if _, ok := c.file(key.shardKey); !ok {
 		if err := c.listParts(ctx, e.Dataset); err != nil {
 			return err

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 	"math"
+	"time"
 
 	"recaption/schemas"
 	"recaption/shards"
@@ -29,8 +30,10 @@ type Epochs struct {
 	Open func(ctx context.Context, epoch int, cutShort int64) (*Reader, error)
 
 	// Leave is asked between batches whether the epoch is to be left there, so
-	// that a new list holds at once; see [Withdrawn]. nil: never.
+	// that a new list holds at once; see [Withdrawn]. nil: never. The place is in
+	// the next list, so it may depend on the clock.
 	Leave func(context.Context, schemas.EpochList) (bool, error)
+	Pause time.Duration // least time between two questions
 }
 
 // EpochBatch is a batch and where it stands.
@@ -46,6 +49,7 @@ type EpochBatch struct {
 func (e Epochs) Batches(ctx context.Context, from Position) iter.Seq2[EpochBatch, error] {
 	return func(yield func(EpochBatch, error) bool) {
 		var left int64 // where the epoch before was left
+		asked := time.Now()
 		for at := from; ; at = (Position{at.Epoch + 1, 0}) {
 			r, err := e.Open(ctx, at.Epoch, left)
 			var end int64
@@ -70,7 +74,11 @@ func (e Epochs) Batches(ctx context.Context, from Position) iter.Seq2[EpochBatch
 				if !yield(EpochBatch{b, at.Epoch, Position{at.Epoch, b.Next}}, nil) {
 					return
 				}
-				leave, err := e.leave(ctx, r.List())
+				if e.Leave == nil || time.Since(asked) < e.Pause {
+					continue
+				}
+				leave, err := e.Leave(ctx, r.List())
+				asked = time.Now()
 				if err != nil {
 					yield(EpochBatch{}, err)
 					return
@@ -86,13 +94,6 @@ func (e Epochs) Batches(ctx context.Context, from Position) iter.Seq2[EpochBatch
 			}
 		}
 	}
-}
-
-func (e Epochs) leave(ctx context.Context, l schemas.EpochList) (bool, error) {
-	if e.Leave == nil {
-		return false, nil
-	}
-	return e.Leave(ctx, l)
 }
 
 // end is the position at which an epoch ends early, as the list behind it
