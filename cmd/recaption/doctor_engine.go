@@ -42,6 +42,12 @@ func (e *engineChecks) library(context.Context) finding {
 	if errors.Is(err, library.ErrNotFound) {
 		return wrong("recaption doctor --fix fetches it; or set "+library.EnvLibrary+" to a library that is there", "%v", err)
 	}
+	if err != nil && os.Getenv(library.EnvLibrary) == "" {
+		if _, cache := library.CacheDir(); cache != nil {
+			return wrong("set HOME, or "+library.EnvCache+" to a folder for what is fetched and unpacked", "%v", err)
+		}
+		return wrong("recaption doctor --fix; the library must suit this machine's architecture and C library", "%v", err)
+	}
 	if err != nil {
 		return wrong("unset "+library.EnvLibrary+", then recaption doctor --fix; the library must suit this machine's architecture and C library", "%v", err)
 	}

@@ -44,10 +44,10 @@ func pageImage(b []byte, mediaType string) ([]byte, string) {
 	if len(b) == 0 {
 		return nil, "no picture"
 	}
-	if slices.Contains(shown, mediaType) && len(b) <= galleryImageBytes {
+	small, err := smaller(b) // of small ones too: a browser shows damage and bombs as a broken picture
+	if err == nil && slices.Contains(shown, mediaType) && len(b) <= galleryImageBytes {
 		return b, ""
 	}
-	small, err := smaller(b)
 	var bad *imaging.DecodeError
 	if errors.As(err, &bad) {
 		return nil, string(bad.Reason)

@@ -60,6 +60,7 @@ func TestPicture(t *testing.T) {
 		{"large", "image/png", large, "data:image/jpeg;base64,", ""},
 		{"of a type that browsers don't show", "image/tiff", small, "data:image/jpeg;base64,", ""},
 		{"of a type that is none", `image/png" onload="x`, small, "data:image/jpeg;base64,", ""},
+		{"small and cut", "image/png", small[:len(small)/2], "", "truncated"},
 		{"large and cut", "image/png", large[:len(large)/2], "", "truncated"},
 		{"no picture", "", []byte("text"), "", "unsupported_format"},
 		{"none", "", nil, "", "no picture"},

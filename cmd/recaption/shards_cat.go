@@ -41,7 +41,7 @@ type catCaption struct {
 	Accepted bool               `json:"accepted"`
 	Flags    []schemas.Flag     `json:"flags"`
 	Prompt   string             `json:"prompt"`
-	Seed     int64              `json:"seed"`
+	Seed     int64              `json:"seed,string"` // as text: many JSON readers round numbers of 63 bits
 	Tokens   int32              `json:"tokens"`
 	Finish   schemas.Finish     `json:"finish"`
 	LogProb  float32            `json:"logprob"`
@@ -64,7 +64,7 @@ func newShardsCatCommand() *cobra.Command {
 		Short: "Print samples with their captions, one JSON object a line",
 		Long: `Print the samples of a revision in the source's order with what a recipe made of
 them, one JSON object a line: key, alt_text, status and reason, caption (the one
-that the gate accepts), and all captions with prompt, seed, tokens, finish,
+that the gate accepts), and all captions with prompt, seed (as text), tokens, finish,
 logprob, flags and whether they are accepted. A sample that was not captioned yet
 has the status that its cut gave it, and no captions.
 

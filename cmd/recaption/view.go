@@ -68,12 +68,12 @@ func acceptedShare(p coordinator.Progress) string {
 	return fmt.Sprintf("%s accepted (%.1f %%)", humanize.Comma(int64(p.Accepted)), 100*float64(p.Accepted)/float64(p.Rows))
 }
 
-// lines logs a line every few seconds, and one whenever a shard was finished
-// since the last.
+// lines logs a line every few seconds, and one when all that is cut is done.
 type lines struct {
-	log  *slog.Logger
-	rate *rate
-	last time.Time
+	log   *slog.Logger
+	rate  *rate
+	last  time.Time
+	ended bool // the last line told of the end
 }
 
 const lineEvery = 5 * time.Second
@@ -81,10 +81,10 @@ const lineEvery = 5 * time.Second
 func (l *lines) show(p coordinator.Progress) {
 	per := l.rate.perSecond(p.Rows)
 	finished := p.Parts > 0 && p.PartsCut == p.Parts && p.ShardsDone == p.Shards
-	if time.Since(l.last) < lineEvery && !finished {
+	if time.Since(l.last) < lineEvery && !finished || finished && l.ended {
 		return
 	}
-	l.last = time.Now()
+	l.last, l.ended = time.Now(), finished
 	log := l.log
 	if n := p.PartsUnread; n > 0 {
 		log = log.With("parts_unread", n)
