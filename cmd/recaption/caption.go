@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"sync"
 
 	"github.com/spf13/cobra"
@@ -45,6 +46,12 @@ captioned has reason and error instead, and the exit code is 3.`,
 			s, err := loadSettings(c.Flags())
 			if err != nil {
 				return err
+			}
+			if c.Flags().Changed("max-tokens") && tokens < 1 {
+				return usagef("--max-tokens %d: want at least 1", tokens)
+			}
+			if c.Flags().Changed("prompt") && strings.TrimSpace(prompt) == "" {
+				return usagef("--prompt: it is empty; leave it out for the model's own")
 			}
 			dir, err := findModel(model)
 			if err != nil {

@@ -92,6 +92,12 @@ func (o runOptions) run(c *cobra.Command, s settings) error {
 	if err != nil {
 		return err
 	}
+	if err := checkStoreFlags(c.Flags(), o.source, o.out); err != nil {
+		return err
+	}
+	if sameFolder(o.source, where.dir) {
+		return usagef("--out %s is the source: name another folder for the results", o.out)
+	}
 	dataset, err := datasetName(o.dataset, o.source)
 	if err != nil {
 		return err
@@ -326,6 +332,16 @@ func datasetName(name, where string) (schemas.DatasetID, error) {
 }
 
 // asUsage marks an error as one about what the user typed when it is target.
+// sameFolder reports whether two paths name one folder that is there.
+func sameFolder(a, b string) bool {
+	if a == "" || b == "" {
+		return false
+	}
+	left, err := os.Stat(a)
+	right, other := os.Stat(b)
+	return err == nil && other == nil && os.SameFile(left, right)
+}
+
 func asUsage(err, target error) error {
 	if errors.Is(err, target) {
 		return &usageError{err}

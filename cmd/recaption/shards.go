@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -34,15 +35,32 @@ Folders are read as they are: no service is started, and a run may be under way.
 // storeFlags adds the flags that say how an S3 store is reached.
 func storeFlags(f *pflag.FlagSet) {
 	f.String("endpoint", "", "URL of the S3 store of s3:// places (default: AWS)")
-	f.String("region", "", "its region")
-	f.Bool("path-style", false, "its buckets are in the path, not in the host name")
+	f.String("region", "", "region of the S3 store")
+	f.Bool("path-style", false, "name buckets of the S3 store in the path, not in the host name")
 	f.String("ca-file", "", "PEM certificates to trust beside the system's")
+}
+
+// checkStoreFlags refuses flags about an S3 store where no place is in one:
+// they would do nothing.
+func checkStoreFlags(f *pflag.FlagSet, places ...string) error {
+	if slices.ContainsFunc(places, func(p string) bool { return strings.HasPrefix(p, "s3://") }) {
+		return nil
+	}
+	for _, name := range []string{"endpoint", "region", "path-style", "ca-file"} {
+		if f.Changed(name) {
+			return usagef("--%s is about the store of s3:// places, and there is none in %s", name, strings.Join(places, " and "))
+		}
+	}
+	return nil
 }
 
 // withStore opens the store that where names, lets use read it, and closes it.
 func withStore(c *cobra.Command, where string, use func(context.Context, shards.Store) error) (err error) {
 	s, err := loadSettings(c.Flags())
 	if err != nil {
+		return err
+	}
+	if err := checkStoreFlags(c.Flags(), where); err != nil {
 		return err
 	}
 	st, closer, err := openStore(c.Context(), where, s)
