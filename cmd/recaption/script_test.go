@@ -24,6 +24,7 @@ import (
 //	flip GLOB                 inverts a byte in the middle of the one file that matches
 //	gone GLOB                 removes the one file that matches
 //	busy DIR                  waits until a process holds the state folder DIR
+//	appear GLOB               waits until a file matches
 //	end                       sends SIGTERM to what runs in the background
 //	lines N FILE              the file has that many lines
 //
@@ -56,7 +57,7 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits": exits, "flip": flip, "gone": gone, "busy": busy, "lines": lineCount, "end": end,
+			"exits": exits, "flip": flip, "gone": gone, "busy": busy, "lines": lineCount, "end": end, "appear": appear,
 		},
 	})
 }
@@ -103,22 +104,34 @@ func flip(ts *testscript.TestScript, _ bool, args []string) {
 
 func gone(ts *testscript.TestScript, _ bool, args []string) { ts.Check(os.Remove(only(ts, args))) }
 
-// busy waits for what another process does, which tells nobody: it looks again
-// and again.
 func busy(ts *testscript.TestScript, _ bool, args []string) {
+	lock := filepath.Join(ts.MkAbs(args[0]), "lock")
+	await(ts, lock+": nobody holds it", func() bool {
+		b, err := os.ReadFile(lock)
+		return err == nil && len(bytes.TrimSpace(b)) > 0
+	})
+}
+
+func appear(ts *testscript.TestScript, _ bool, args []string) {
+	await(ts, args[0]+": nothing appears", func() bool {
+		found, err := filepath.Glob(ts.MkAbs(args[0]))
+		ts.Check(err)
+		return len(found) > 0
+	})
+}
+
+// await waits for what another process does, which tells nobody: it looks again
+// and again.
+func await(ts *testscript.TestScript, otherwise string, seen func() bool) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
-	lock := filepath.Join(ts.MkAbs(args[0]), "lock")
-	for {
-		if b, err := os.ReadFile(lock); err == nil && len(bytes.TrimSpace(b)) > 0 {
-			return
-		}
+	for !seen() {
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			ts.Fatalf("%s: nobody holds it", lock)
+			ts.Fatalf("%s", otherwise)
 		}
 	}
 }
@@ -130,7 +143,9 @@ func end(ts *testscript.TestScript, _ bool, args []string) {
 		ts.Fatalf("usage: end")
 	}
 	for _, c := range ts.BackgroundCmds() {
-		ts.Check(c.Process.Signal(syscall.SIGTERM))
+		if err := c.Process.Signal(syscall.SIGTERM); !errors.Is(err, os.ErrProcessDone) {
+			ts.Check(err)
+		}
 	}
 }
 
