@@ -155,11 +155,12 @@ func (o runOptions) run(c *cobra.Command, s settings) error {
 		if err != nil {
 			return where.explain(err)
 		}
+		ctx = context.WithoutCancel(ctx) // a run that a signal let finish is summed up as any other
 		sum := newSummary(o, run, progress, time.Since(began))
 		if sum.Note, err = noteOfModel(ctx, b.store, revisionOf(run), o.model); err != nil {
 			return err
 		}
-		if err := o.finish(context.WithoutCancel(ctx), c, b, where, run, sum); err != nil {
+		if err := o.finish(ctx, c, b, where, run, sum); err != nil {
 			return err
 		}
 		if training != nil && where.dir != "" {
