@@ -332,7 +332,6 @@ func datasetName(name, where string) (schemas.DatasetID, error) {
 	return id, nil
 }
 
-// asUsage marks an error as one about what the user typed when it is target.
 // sameFolder reports whether two paths name one folder that is there.
 func sameFolder(a, b string) bool {
 	if a == "" || b == "" {
@@ -343,6 +342,7 @@ func sameFolder(a, b string) bool {
 	return err == nil && other == nil && os.SameFile(left, right)
 }
 
+// asUsage marks an error as one about what the user typed when it is target.
 func asUsage(err, target error) error {
 	if errors.Is(err, target) {
 		return &usageError{err}
