@@ -149,7 +149,11 @@ func (c *Conn) await(ctx context.Context, cfg Config) error {
 	if err := c.connected(soon); err == nil || ctx.Err() != nil || soon.Err() == nil {
 		return err
 	}
-	c.log.Warn("nats does not answer, trying again", "url", cfg.Address(), "until", limit, "err", c.nc.LastError())
+	said := []any{"url", cfg.Address(), "for", limit}
+	if err := c.nc.LastError(); err != nil { // none where nobody listens
+		said = append(said, "err", err)
+	}
+	c.log.Warn("nats does not answer, trying again", said...)
 	last, cancel := context.WithTimeoutCause(ctx, limit-quiet,
 		fmt.Errorf("%w: not within %s; check the address, and that a server with JetStream (nats-server -js) runs there", ErrUnavailable, limit))
 	defer cancel()
