@@ -13,6 +13,8 @@ GOLANGCI_LINT := v2.15.0
 GOVULNCHECK   := v1.9.0
 FUZZTIME      ?= 10s
 COUNT         ?= 2000
+LOOP          ?= 8000
+ARMS          := alt-text enhanced true-captions
 
 export CGO_ENABLED := 1
 
@@ -32,6 +34,13 @@ runtime: build ## Fetch ONNX Runtime into the cache folder, verified by sha256
 demo: runtime ## Recaption COUNT drawn scenes with the bundled captioner, into ./demo
 	[ -d demo/scenes-$(COUNT) ] || { rm -rf demo/drawing && $(BIN) scenes --out demo/drawing --count $(COUNT) --seed 1 --format webdataset && mv demo/drawing demo/scenes-$(COUNT); }
 	$(BIN) run --source demo/scenes-$(COUNT) --model bundled --out demo
+
+.PHONY: loop
+loop: runtime ## Train on alt-text, on captions and on the truth, and report the difference, into ./loop
+	[ -d loop/scenes ] || { rm -rf loop/drawing && $(BIN) scenes --out loop/drawing --count $(LOOP) --seed 11 --world families --split train --format webdataset && mv loop/drawing loop/scenes; }
+	$(BIN) run --source loop/scenes --model bundled --out loop
+	for t in $(ARMS); do $(BIN) train loop --train trainer/loop/$$t.yaml --export loop/models/$$t; done
+	$(BIN) report loop $(ARMS:%=--training %) --notes trainer/loop/notes.json --out loop
 
 .PHONY: test
 test: runtime ## Pass the tests
@@ -64,4 +73,4 @@ gen: ## Write the golden files of schemas anew
 
 .PHONY: clean
 clean: ## Remove what the other targets left in this folder
-	rm -rf bin demo .cache
+	rm -rf bin demo loop .cache
