@@ -67,6 +67,10 @@ fuzz: runtime ## Run every fuzz target for FUZZTIME (10s)
 bench: runtime ## Measure, and write docs/benchmarks.md
 	$(GO) run ./bench
 
+.PHONY: bench-train
+bench-train: runtime ## Measure training; PYTHON names a Python with torch and transformers
+	$(GO) run ./bench -only step,loop
+
 .PHONY: gen
 gen: ## Write the golden files of schemas anew
 	$(GO) test ./schemas -update

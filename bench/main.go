@@ -38,6 +38,8 @@ var sections = []section{
 	{"cut", "Cutting", cutting},
 	{"memory", "Memory of a run", memory},
 	{"kill", "Killed ten times", kills},
+	{"step", "A training step against PyTorch's", step},
+	{"loop", "What captions are worth", loop},
 }
 
 // lab is where the sections work.
