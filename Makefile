@@ -65,7 +65,7 @@ fuzz: runtime ## Run every fuzz target for FUZZTIME (10s)
 
 .PHONY: bench
 bench: runtime ## Measure, and write docs/benchmarks.md
-	$(GO) run ./bench
+	$(GO) run ./bench -only demo,accuracy,parity,worker,cut,memory,kill
 
 .PHONY: bench-train
 bench-train: runtime ## Measure training; PYTHON names a Python with torch and transformers
