@@ -30,9 +30,9 @@ type EpochList struct {
 	Entries   []EpochEntry      `json:"entries"`             // sorted by dataset and shard, which are unique
 }
 
-// EpochOrder shuffles an epoch: record batches are dealt to Lanes, each lane
-// permutes the rows of Window batches at a time, and the epoch takes a row from
-// each lane in turn.
+// EpochOrder shuffles an epoch: windows, each of Window consecutive record
+// batches of a shard, are dealt to Lanes, each lane permutes the rows of one
+// window at a time, and the epoch takes a row from each lane in turn.
 type EpochOrder struct {
 	Lanes  int `json:"lanes"`
 	Window int `json:"window"`

@@ -25,7 +25,7 @@ type Plan struct {
 	Epoch    int
 	Seed     int64
 	Lanes    int   // most lanes of the order; a number with many divisors suits many readers
-	Window   int   // record batches that a lane permutes together
+	Window   int   // record batches of a shard that a lane permutes together, and a reader asks for at once
 	Bytes    int64 // most bytes of record batches that the order needs in memory at once: lanes become fewer for it
 	CutShort int64 // position at which the epoch before was ended early so that this list holds at once; 0: it wasn't
 

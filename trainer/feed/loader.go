@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -118,62 +119,75 @@ func (l *loader) row(ctx context.Context, p mix.Place) (Sample, error) {
 	return s, nil
 }
 
-// load reads the samples of a window's places.
+// load reads the samples of a window's places, in one request for the samples
+// and one for the captions of each recipe.
 func (r *Reader) load(ctx context.Context, w mix.Window, places []mix.Place) ([]Sample, error) {
 	rows := make([]Sample, len(places))
+	wanted := make(map[int]int, len(places)) // row to its place
+	for i, p := range places {
+		wanted[p.Row] = i
+		rows[i] = Sample{Position: p.Position, Text: mix.Text{Kind: mix.None, Reason: Unreadable}}
+	}
+	e := r.list.Entries[w.Batches[0].Entry]
+	var parts []schemas.RowRange
 	for _, b := range w.Batches {
-		wanted := map[int]int{} // row to its place
-		for i, p := range places {
-			if p.Entry == b.Entry && p.Row >= b.First && p.Row < b.First+b.Rows {
-				wanted[p.Row] = i
-				rows[i] = Sample{Position: p.Position, Text: mix.Text{Kind: mix.None, Reason: Unreadable}}
+		parts = append(parts, schemas.RowRange{From: b.First, To: b.First + b.Rows})
+	}
+	samples, err := readParts(ctx, r, shards.SampleShardKey(e.Dataset, e.Shard), e.File, parts, (*shards.Reader).Samples,
+		func(schemas.RowRange) {}) // their rows are counted when they are passed over
+	if err != nil {
+		return nil, err
+	}
+	made := map[int][]mix.RecipeRow{} // by row
+	for _, c := range e.Captions {
+		captions, err := readParts(ctx, r, captionsObject(e.Shard, c), c.File, parts, (*shards.Reader).Captions,
+			func(lost schemas.RowRange) {
+				for row := range wanted {
+					if lost.Contains(row) {
+						r.countSkipped(UnreadableCaptions, 1)
+					}
+				}
+			})
+		if err != nil {
+			return nil, err
+		}
+		for _, m := range captions {
+			if _, ok := wanted[m.Row]; ok {
+				made[m.Row] = append(made[m.Row], mix.RecipeRow{Recipe: c.Recipe, CaptionRow: m.CaptionRow})
 			}
 		}
-		if len(wanted) == 0 {
-			continue
-		}
-		if err := r.loadBatch(ctx, b, wanted, rows); err != nil {
-			return nil, err
+	}
+	for _, s := range samples {
+		if at, ok := wanted[s.Row]; ok {
+			rows[at] = r.show(rows[at].Position, e.Dataset, s.Sample, made[s.Row])
 		}
 	}
 	return rows, nil
 }
 
-// loadBatch reads the wanted rows of one record batch.
-func (r *Reader) loadBatch(ctx context.Context, b mix.Batch, wanted map[int]int, rows []Sample) error {
-	e := r.list.Entries[b.Entry]
-	all := schemas.RowRange{From: b.First, To: b.First + b.Rows}
-	samples, err := readAll(ctx, r, shards.SampleShardKey(e.Dataset, e.Shard), e.File, all, (*shards.Reader).Samples)
-	if damaged(err) {
-		r.log.Warn("record batch passed over", "shard", e.Shard.Short(), "batch", b.Index, "rows", b.Rows, "err", err)
-		return nil
+// readParts reads parts of a file that follow each other, at once; where
+// something is damaged, each by itself, and tells lost of those that can't be
+// read.
+func readParts[T any](ctx context.Context, r *Reader, key string, f schemas.File, parts []schemas.RowRange,
+	read func(*shards.Reader, context.Context, ...schemas.RowRange) iter.Seq2[T, error], lost func(schemas.RowRange),
+) ([]T, error) {
+	whole := schemas.RowRange{From: parts[0].From, To: parts[len(parts)-1].To}
+	all, err := readAll(ctx, r, key, f, whole, read)
+	if !damaged(err) {
+		return all, err
 	}
-	if err != nil {
-		return err
+	for _, part := range parts {
+		some, err := readAll(ctx, r, key, f, part, read)
+		switch {
+		case damaged(err):
+			r.log.Warn("rows passed over", "object", key, "from", part.From, "to", part.To, "err", err)
+			lost(part)
+		case err != nil:
+			return nil, err
+		}
+		all = append(all, some...)
 	}
-	byRow := make([][]mix.RecipeRow, b.Rows)
-	for _, c := range e.Captions {
-		made, err := readAll(ctx, r, captionsObject(e.Shard, c), c.File, all, (*shards.Reader).Captions)
-		if damaged(err) {
-			r.log.Warn("captions passed over", "shard", e.Shard.Short(), "recipe", c.Recipe.Short(), "rows", b.Rows, "err", err)
-			r.countSkipped(UnreadableCaptions, int64(len(wanted)))
-			continue
-		}
-		if err != nil {
-			return err
-		}
-		for _, m := range made {
-			if i := m.Row - b.First; i < len(samples) && m.Key == samples[i].Key {
-				byRow[i] = append(byRow[i], mix.RecipeRow{Recipe: c.Recipe, CaptionRow: m.CaptionRow})
-			}
-		}
-	}
-	for i, s := range samples {
-		if at, ok := wanted[s.Row]; ok {
-			rows[at] = r.show(rows[at].Position, e.Dataset, s.Sample, byRow[i])
-		}
-	}
-	return nil
+	return all, nil
 }
 
 // show gives what a training sees of a sample.
@@ -185,6 +199,7 @@ func (r *Reader) show(position int64, d schemas.DatasetID, s schemas.Sample, cap
 	case s.Status == schemas.SampleOK && len(s.Image) == 0:
 		out.Text = mix.Text{Kind: mix.None, Reason: NoImage}
 	default:
+		captions = slices.DeleteFunc(captions, func(c mix.RecipeRow) bool { return c.Key != s.Key }) // a sample that its worker could not read
 		out.Text = r.mixer.Text(mix.Row{Dataset: d, Key: s.Key, Status: s.Status, AltText: s.AltText, Context: s.Context, Captions: captions})
 	}
 	if out.Kind == mix.None {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -283,17 +284,15 @@ func TestReaderConfig(t *testing.T) {
 	}
 }
 
-// awayStore does not answer: always, or every second time.
+// awayStore does not answer: always, or when it is asked for an object first.
 type awayStore struct {
 	*memstore.Store
 	on, always bool
-	calls      atomicCounter
+	asked      sync.Map
 }
 
-func (a *awayStore) away() bool { return a.on && (a.always || a.calls.next()%2 == 0) }
-
 func (a *awayStore) ReadTail(ctx context.Context, key string, n int64) (shards.Tail, error) {
-	if a.away() {
+	if _, again := a.asked.LoadOrStore(key, true); a.on && (a.always || !again) {
 		return shards.Tail{}, storetest.ErrFault
 	}
 	return a.Store.ReadTail(ctx, key, n)

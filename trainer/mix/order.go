@@ -3,6 +3,7 @@ package mix
 import (
 	"container/heap"
 	"iter"
+	"slices"
 	"sort"
 
 	"recaption/schemas"
@@ -27,7 +28,8 @@ type Place struct {
 // WindowID names a window: a lane and its n-th.
 type WindowID struct{ Lane, Number int }
 
-// Window is the record batches whose rows a lane permutes together. A reader
+// Window is the record batches of a shard whose rows a lane permutes together,
+// one behind the other. A reader
 // holds it from its first position to its last.
 type Window struct {
 	ID          WindowID
@@ -44,39 +46,39 @@ type Order struct {
 	total int64
 }
 
-// lane is a sequence of record batches.
+// lane is a sequence of windows.
 type lane struct {
-	batches []Batch
-	size    int     // batches of a window
+	windows [][]Batch
 	starts  []int64 // rows of the lane before each window
 	rows    int64
 }
 
-// NewOrder orders the rows of a list. There are never more lanes than record
-// batches.
+// NewOrder orders the rows of a list. A window is consecutive record batches
+// of one shard, so that a reader asks for them at once; there are never more
+// lanes than windows.
 func NewOrder(l schemas.EpochList) *Order {
-	var all []Batch
+	var all [][]Batch
 	for e, entry := range l.Entries {
+		var batches []Batch
 		first := 0
 		for i, b := range entry.File.Batches {
 			if b.Rows > 0 {
-				all = append(all, Batch{e, i, first, b.Rows})
+				batches = append(batches, Batch{e, i, first, b.Rows})
 			}
 			first += b.Rows
 		}
+		all = slices.AppendSeq(all, slices.Chunk(batches, l.Order.Window))
 	}
 	o := &Order{seed: l.Seed, epoch: l.Epoch}
-	NewRandom("batches", l.Seed, l.Epoch).Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
+	NewRandom("windows", l.Seed, l.Epoch).Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
 	o.lanes = make([]lane, min(l.Order.Lanes, len(all)))
-	for i, b := range all {
+	for i, w := range all {
 		n := &o.lanes[i%len(o.lanes)]
-		n.size = l.Order.Window
-		if len(n.batches)%n.size == 0 {
-			n.starts = append(n.starts, n.rows)
+		n.windows, n.starts = append(n.windows, w), append(n.starts, n.rows)
+		for _, b := range w {
+			n.rows += int64(b.Rows)
+			o.total += int64(b.Rows)
 		}
-		n.batches = append(n.batches, b)
-		n.rows += int64(b.Rows)
-		o.total += int64(b.Rows)
 	}
 	return o
 }
@@ -179,7 +181,7 @@ func (o *Order) window(n, i int) Window {
 		end = l.starts[i+1]
 	}
 	return Window{
-		ID: WindowID{n, i}, Batches: l.batches[i*l.size : min((i+1)*l.size, len(l.batches))],
+		ID: WindowID{n, i}, Batches: l.windows[i],
 		First: o.position(n, l.starts[i]), Last: o.position(n, end-1),
 	}
 }
@@ -241,7 +243,7 @@ type window struct {
 func (o *Order) shuffle(n int, row int64) *window {
 	l := o.lanes[n]
 	i := sort.Search(len(l.starts), func(i int) bool { return l.starts[i] > row }) - 1
-	w := &window{id: WindowID{n, i}, start: l.starts[i], end: l.rows, batches: l.batches[i*l.size : min((i+1)*l.size, len(l.batches))]}
+	w := &window{id: WindowID{n, i}, start: l.starts[i], end: l.rows, batches: l.windows[i]}
 	if i+1 < len(l.starts) {
 		w.end = l.starts[i+1]
 	}
