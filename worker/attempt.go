@@ -32,16 +32,26 @@ func (w *Worker) attempt(work context.Context, d *jetstream.Delivery[schemas.Cap
 			v = retry // off the queue without a receipt it would come again for ever
 		}
 	}
+	why := reason(held, err)
 	letGo()
 	dead := errors.Is(err, vlm.ErrStopped)
 	if dead {
 		stop()
 	}
-	w.settle(work, d, v, err)
+	w.settle(work, d, v, why)
 	if dead && work.Err() == nil {
 		return v, err
 	}
 	return v, nil
+}
+
+// reason is what the log says of an attempt's end: of one that was cancelled,
+// what cancelled it.
+func reason(held context.Context, err error) error {
+	if cause := context.Cause(held); cause != nil && errors.Is(err, context.Canceled) {
+		return cause
+	}
+	return err
 }
 
 // settle gives a job its verdict.

@@ -83,3 +83,20 @@ func TestConfig(t *testing.T) {
 		}
 	}
 }
+
+// The log tells what cancelled an attempt, not that it was cancelled.
+func TestReason(t *testing.T) {
+	t.Parallel()
+	held, cancel := context.WithCancelCause(t.Context())
+	broken := errors.New("broken")
+	if got := reason(held, broken); !errors.Is(got, broken) {
+		t.Errorf("not cancelled: %v", got)
+	}
+	cancel(errDrained)
+	if got := reason(held, fmt.Errorf("caption shard: %w", context.Canceled)); !errors.Is(got, errDrained) {
+		t.Errorf("cancelled: %v, want %v", got, errDrained)
+	}
+	if got := reason(held, broken); !errors.Is(got, broken) {
+		t.Errorf("broken before it was cancelled: %v", got)
+	}
+}
