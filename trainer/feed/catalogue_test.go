@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -252,10 +253,10 @@ func TestFollow(t *testing.T) {
 	st, conn := gateway(t), connect(t)
 	must(t, conn.EnsureStreams(t.Context(), jetstream.DefaultLayout()))
 	cfg := feedtest.DefaultConfig()
-	cfg.Dataset, cfg.Recipes = "follow", 1
+	cfg.Dataset, cfg.Recipes = schemas.DatasetID(fmt.Sprint("follow-", stores.next())), 1 // the server drops an event that it had lately
 	s, err := feedtest.Write(t.Context(), st, cfg)
 	must(t, err)
-	events, err := conn.Subscribe(t.Context(), "trainer", jetstream.Follow{Dataset: "follow"})
+	events, err := conn.Subscribe(t.Context(), string(cfg.Dataset), jetstream.Follow{Dataset: cfg.Dataset})
 	must(t, err)
 	c := catalogue(t, st, policy())
 	ctx, cancel := context.WithCancel(t.Context())
@@ -277,7 +278,7 @@ func TestFollow(t *testing.T) {
 	}
 	for {
 		c.mu.Lock()
-		have := c.captions[captionsKey{shardKey{"follow", newer.Shard}, newer.Recipe}].Generation
+		have := c.captions[captionsKey{shardKey{cfg.Dataset, newer.Shard}, newer.Recipe}].Generation
 		c.mu.Unlock()
 		if have == 1 {
 			break

@@ -199,7 +199,7 @@ func (s *Site) row(shard, row, recipe, generation int) schemas.CaptionRow {
 func Picture(n int, seed uint64) ([]byte, error) {
 	r := rand.New(rand.NewPCG(seed, 9))
 	img := image.NewRGBA(image.Rect(0, 0, n, n))
-	block := max(n/14, 1)
+	block := max(n/13, 1)
 	colours := map[image.Point]color.RGBA{}
 	for y := range n {
 		for x := range n {
@@ -209,7 +209,7 @@ func Picture(n int, seed uint64) ([]byte, error) {
 				c = color.RGBA{uint8(r.IntN(200)), uint8(r.IntN(200)), uint8(r.IntN(200)), 255}
 				colours[at] = c
 			}
-			grain := uint8(r.IntN(10))
+			grain := uint8(r.IntN(24))
 			img.SetRGBA(x, y, color.RGBA{c.R + grain, c.G + grain, c.B + grain, 255})
 		}
 	}
