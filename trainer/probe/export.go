@@ -9,6 +9,8 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"recaption/internal/imaging"
+	"recaption/internal/imaging/processor"
 	"recaption/internal/ort"
 )
 
@@ -32,7 +34,7 @@ type Export struct {
 	name   string
 	fam    family
 	text   *textReader
-	pixels transform
+	pixels processor.Transform
 	batch  int
 
 	vision, words *tower
@@ -74,11 +76,11 @@ func Open(dir string, c ExportConfig) (_ *Export, err error) {
 	if e.text, err = newTextReader(f, e.fam, model); err != nil {
 		return nil, err
 	}
-	processor, err := readProcessor(f)
+	pixels, err := processor.Read(f.json, refuse)
 	if err != nil {
 		return nil, err
 	}
-	if e.pixels, err = processor.transform(); err != nil {
+	if e.pixels, err = pixels.Transform(refuse); err != nil {
 		return nil, err
 	}
 	o := ort.Options{Device: device, IntraThreads: c.Threads}
@@ -138,7 +140,7 @@ func (e *Export) Read(text string) (key string, whole bool, err error) {
 
 // EmbedImages implements Towers. The next batch is decoded while one runs.
 func (e *Export) EmbedImages(ctx context.Context, images [][]byte) ([][]float32, error) {
-	h, w := e.pixels.size()
+	h, w := e.pixels.Size()
 	size := 3 * h * w
 	n := e.vision.batchSize(e.batch)
 	type prepared struct {
@@ -202,7 +204,7 @@ func (e *Export) decode(ctx context.Context, buf []float32, images [][]byte, fro
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			if err := e.pixels.apply(buf[(i-from)*size:(i-from+1)*size], images[i]); err != nil {
+			if err := e.apply(buf[(i-from)*size:(i-from+1)*size], images[i]); err != nil {
 				return &ImageError{Index: i, Err: err}
 			}
 			return nil
@@ -249,4 +251,16 @@ func (e *Export) EmbedTexts(ctx context.Context, texts []string) ([][]float32, e
 		}
 	}
 	return out, ctx.Err()
+}
+
+// apply writes channel-first numbers of an encoded picture to out. The
+// orientation that a camera noted is not applied, as in the reference where it is
+// handed an open picture.
+func (e *Export) apply(out []float32, encoded []byte) error {
+	img, err := imaging.Decode(encoded, imaging.Options{})
+	if err != nil {
+		return err
+	}
+	_, err = e.pixels.Apply(out, img)
+	return err
 }

@@ -149,14 +149,14 @@ func TestInputsAsReference(t *testing.T) {
 func inputsAsReference(t *testing.T, dir string) {
 	e := open(t, dir, ExportConfig{})
 	g := readExportGolden(t, dir)
-	h, w := e.pixels.size()
+	h, w := e.pixels.Size()
 	size := 3 * h * w
 	if len(g.pixels) != size*len(g.pictures) {
 		t.Fatalf("%d numbers for %d pictures of %d", len(g.pixels), len(g.pictures), size)
 	}
 	got := make([]float32, size)
 	for i, p := range g.pictures {
-		if err := e.pixels.apply(got, p); err != nil {
+		if err := e.apply(got, p); err != nil {
 			t.Fatal(err)
 		}
 		if want := g.pixels[i*size : (i+1)*size]; !slices.Equal(got, want) {

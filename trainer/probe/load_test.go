@@ -255,27 +255,3 @@ func FuzzARO(f *testing.F) {
 		return items, err
 	}, "aro/visual_genome_relation.json")
 }
-
-// FuzzProcessor reads any preprocessor_config.json.
-func FuzzProcessor(f *testing.F) {
-	b, err := os.ReadFile("testdata/clip/preprocessor_config.json")
-	if err != nil {
-		f.Fatal(err)
-	}
-	f.Add(b)
-	f.Fuzz(func(t *testing.T, b []byte) {
-		dir := t.TempDir()
-		if err := os.WriteFile(filepath.Join(dir, "preprocessor_config.json"), b, 0o600); err != nil {
-			t.Fatal(err)
-		}
-		c, err := readProcessor(folder(dir))
-		if err != nil {
-			return
-		}
-		if tr, err := c.transform(); err == nil {
-			if h, w := tr.size(); h < 1 || w < 1 {
-				t.Errorf("pictures become %d x %d", h, w)
-			}
-		}
-	})
-}

@@ -29,7 +29,7 @@ func newVisionTower(s *ort.Session, e *Export) (*tower, error) {
 	if t.input, err = port(s, pixelsInput, 4, ort.F32, ort.F16); err != nil {
 		return nil, err
 	}
-	h, w := e.pixels.size()
+	h, w := e.pixels.Size()
 	for i, want := range []int{3, h, w} {
 		if d := t.input.Dims[i+1]; d.Size >= 0 && d.Size != int64(want) {
 			return nil, refuse(fmt.Sprintf("input %s of %s", t.input, s.Name()), d, fmt.Sprintf("%d, as preprocessor_config.json makes it", want))
@@ -77,7 +77,7 @@ func (t *tower) alone(other string, e *Export) error {
 		return nil
 	}
 	if other == pixelsInput {
-		h, w := e.pixels.size()
+		h, w := e.pixels.Size()
 		p, err := port(t.s, pixelsInput, 4, ort.F32, ort.F16)
 		if err != nil {
 			return err

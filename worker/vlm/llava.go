@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"recaption/internal/imaging"
+	"recaption/internal/imaging/processor"
 	"recaption/internal/ort"
 	"recaption/internal/tokenizer"
 	"recaption/schemas"
@@ -14,7 +15,7 @@ import (
 // take the place of image tokens in the prompt, numbered from 0.
 type llava struct {
 	tok       *tokenizer.Tokenizer
-	transform transform
+	transform processor.Transform
 	name      string // the image token's text
 	id        int32
 	features  int
@@ -31,7 +32,7 @@ func newLlava(f *folder, c modelConfig, tok *tokenizer.Tokenizer) (family, error
 	if _, err := f.json("processor_config.json", &p); err != nil {
 		return nil, err
 	}
-	pre, err := readProcessor(f)
+	pre, err := processor.Read(f.json, refuse)
 	if err != nil {
 		return nil, err
 	}
@@ -39,13 +40,13 @@ func newLlava(f *folder, c modelConfig, tok *tokenizer.Tokenizer) (family, error
 	if p.ImageToken != "" {
 		l.name = p.ImageToken
 	}
-	if l.transform, err = pre.transform(); err != nil {
+	if l.transform, err = pre.Transform(refuse); err != nil {
 		return nil, err
 	}
 	if l.id, err = llavaImageToken(c, tok, l.name); err != nil {
 		return nil, err
 	}
-	h, w := l.transform.size()
+	h, w := l.transform.Size()
 	switch {
 	case p.PatchSize > 0:
 		// As the reference's processor counts them.
@@ -104,16 +105,16 @@ func hasTemplate(f *folder) (bool, error) {
 }
 
 func (l *llava) vision() []ort.Port {
-	h, w := l.transform.size()
+	h, w := l.transform.Size()
 	return []ort.Port{{Name: "pixel_values", Type: ort.F32, Dims: []ort.Dim{{Size: -1, Symbol: "batch"}, {Size: 3}, {Size: int64(h)}, {Size: int64(w)}}}}
 }
 
 func (l *llava) image(img *imaging.Image) (picture, error) {
-	pixels, err := l.transform.apply(img)
+	pixels, err := l.transform.Apply(nil, img)
 	if err != nil {
-		return picture{}, err
+		return picture{}, &SampleError{Reason: schemas.ReasonBomb, Err: err}
 	}
-	h, w := l.transform.size()
+	h, w := l.transform.Size()
 	return picture{tensors: []tensor{{shape: []int64{1, 3, int64(h), int64(w)}, floats: pixels}}, features: l.features}, nil
 }
 
@@ -173,7 +174,7 @@ func (l *llava) prompt() (token string, tokens int, template string) {
 }
 
 func (l *llava) describe() map[string]any {
-	m := l.transform.describe()
+	m := l.transform.Describe()
 	m["image_token"], m["image_tokens"] = l.name, l.features
 	m["orientation"] = "upright" // by EXIF, as the reference does with the files that it loads
 	return m

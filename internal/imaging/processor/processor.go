@@ -1,4 +1,7 @@
-package probe
+// Package processor does what Hugging Face's CLIP-like image processors do: it
+// reads a model's preprocessor_config.json, refuses what it doesn't know, and
+// turns pictures into the numbers that the reference makes of them.
+package processor
 
 import (
 	"cmp"
@@ -13,9 +16,18 @@ import (
 	"recaption/internal/imaging"
 )
 
-// A transform is what CLIP-like image processors do: resize, crop at the
+// File is the name of the file that says what a processor does.
+const File = "preprocessor_config.json"
+
+// ErrTooLarge says that a picture would become enormous when it is resized.
+var ErrTooLarge = errors.New("picture becomes too large")
+
+// Refuse makes the error about something in a file that can't be used.
+type Refuse func(what string, found, expected any) error
+
+// A Transform is what CLIP-like image processors do: resize, crop at the
 // centre, scale and normalise.
-type transform struct {
+type Transform struct {
 	shortest int // resize so that the shorter side is this; 0: to height x width
 	height   int
 	width    int
@@ -30,9 +42,9 @@ type transform struct {
 	norm     *imaging.Normalizer
 }
 
-// processorConfig is what is read from preprocessor_config.json. Fields that
+// Config is what is read from preprocessor_config.json. Fields that
 // are not here and could change pixels make the model refused.
-type processorConfig struct {
+type Config struct {
 	Type         string          `json:"image_processor_type"`
 	OldType      string          `json:"feature_extractor_type"` // its name in older files
 	DoResize     *bool           `json:"do_resize"`
@@ -48,55 +60,58 @@ type processorConfig struct {
 	DoConvertRGB *bool           `json:"do_convert_rgb"`
 	DoPad        *bool           `json:"do_pad"`
 	Square       *bool           `json:"use_square_size"`
+	SeqLength    int             `json:"image_seq_length"` // features of a picture, which no pixel depends on
 }
 
 // fieldsOfProcessor are the fields above and those without effect on pixels.
 var fieldsOfProcessor = []string{
 	"image_processor_type", "do_resize", "size", "resample", "do_center_crop", "crop_size", "do_rescale", "rescale_factor",
-	"do_normalize", "image_mean", "image_std", "do_convert_rgb", "do_pad", "use_square_size",
-	"processor_class", "feature_extractor_type", "data_format", "return_tensors", "input_data_format", "device", "disable_grouping",
+	"do_normalize", "image_mean", "image_std", "do_convert_rgb", "do_pad", "use_square_size", "image_seq_length",
+	"processor_class", "feature_extractor_type", "data_format", "default_to_square", "return_tensors", "input_data_format",
+	"device", "disable_grouping", "patch_size", "auto_map", "num_additional_image_tokens",
 }
 
 // processors are the image processors that are this transform, with the
 // defaults their reference has where the file says nothing.
 var processors = map[string]processorDefaults{
-	"CLIPImageProcessor":   {crop: true},
-	"SiglipImageProcessor": {crop: false},
+	"CLIPImageProcessor":   {crop: true, filter: imaging.Bicubic},
+	"SiglipImageProcessor": {crop: false, filter: imaging.Bicubic},
+	"ViTImageProcessor":    {crop: false, filter: imaging.Bilinear},
+	"LlavaImageProcessor":  {crop: true, filter: imaging.Bicubic},
 }
 
 type processorDefaults struct {
-	crop bool
+	crop   bool
+	filter imaging.Filter
 }
 
-// readProcessor reads preprocessor_config.json.
-func readProcessor(f folder) (processorConfig, error) {
-	const file = "preprocessor_config.json"
-	var c processorConfig
+// Read reads the file; open reads a file of the model as JSON, and says whether
+// there is one.
+func Read(open func(name string, v any) (bool, error), refuse Refuse) (Config, error) {
+	var c Config
 	var fields map[string]json.RawMessage
-	found, err := f.json(file, &fields)
+	found, err := open(File, &fields)
 	if err != nil {
 		return c, err
 	}
 	if !found {
-		return c, refuse(file, "no such file", "the image processor's settings")
+		return c, refuse(File, "no such file", "the image processor's settings")
 	}
 	for _, name := range slices.Sorted(maps.Keys(fields)) {
 		if strings.HasPrefix(name, "_") || slices.Contains(fieldsOfProcessor, name) || string(fields[name]) == "null" {
 			continue
 		}
-		return c, refuse(name+" of "+file, string(fields[name]), "no such field: it is not known here, and may change pixels")
+		return c, refuse(name+" of "+File, string(fields[name]), "no such field: it is not known here, and may change pixels")
 	}
-	if _, err := f.json(file, &c); err != nil {
-		return c, err
-	}
-	return c, nil
+	_, err = open(File, &c)
+	return c, err
 }
 
-// transform settles what the processor does.
-func (c processorConfig) transform() (transform, error) {
+// Transform settles what the processor does.
+func (c Config) Transform(refuse Refuse) (Transform, error) {
 	var errs []error
 	bad := func(name string, found, expected any) {
-		errs = append(errs, refuse(name+" of preprocessor_config.json", found, expected))
+		errs = append(errs, refuse(name+" of "+File, found, expected))
 	}
 	// Older files call it CLIPFeatureExtractor, in either field; newer ones name
 	// which implementation it was.
@@ -105,7 +120,7 @@ func (c processorConfig) transform() (transform, error) {
 	if !known {
 		bad("image_processor_type", fmt.Sprintf("%q", kind), fmt.Sprintf("one of %q", slices.Sorted(maps.Keys(processors))))
 	}
-	t := transform{resize: true, filter: imaging.Bicubic, crop: d.crop, rescale: 1.0 / 255}
+	t := Transform{resize: true, filter: d.filter, crop: d.crop, rescale: 1.0 / 255}
 	set(&t.resize, c.DoResize)
 	set(&t.crop, c.DoCenterCrop)
 	if c.DoPad != nil && *c.DoPad {
@@ -196,8 +211,8 @@ func set(dst *bool, v *bool) {
 	}
 }
 
-// size is what every picture becomes.
-func (t transform) size() (h, w int) {
+// Size is what every picture becomes.
+func (t Transform) Size() (h, w int) {
 	if t.crop {
 		return t.cropH, t.cropW
 	}
@@ -208,29 +223,28 @@ func (t transform) size() (h, w int) {
 // else become enormous.
 const maxSide = 1 << 15
 
-// apply writes channel-first numbers of an encoded picture to out, which has
-// 3 * height * width elements. The orientation that a camera noted is not applied,
-// as in the reference where it is handed an open picture.
-func (t transform) apply(out []float32, encoded []byte) error {
-	img, err := imaging.Decode(encoded, imaging.Options{})
-	if err != nil {
-		return err
-	}
+// Apply makes channel-first numbers of a picture, 3 x height x width, in out,
+// which has room for them, and gives them; where out is nil it makes room. Its
+// error is [ErrTooLarge].
+func (t Transform) Apply(out []float32, img *imaging.Image) ([]float32, error) {
 	if t.resize {
 		h, w := t.height, t.width
 		if t.shortest > 0 {
 			h, w = shortestEdge(img.Height, img.Width, t.shortest)
 		}
 		if h > maxSide || w > maxSide {
-			return fmt.Errorf("a picture of %d x %d pixels would become %d x %d", img.Width, img.Height, w, h)
+			return nil, fmt.Errorf("%w: %d x %d pixels would become %d x %d", ErrTooLarge, img.Width, img.Height, w, h)
 		}
 		img = imaging.Resize(img, w, h, t.filter)
 	}
 	if t.crop {
 		img = imaging.CenterCrop(img, t.cropW, t.cropH)
 	}
+	if out == nil {
+		out = make([]float32, 3*img.Height*img.Width)
+	}
 	t.norm.CHW(out, img)
-	return nil
+	return out, nil
 }
 
 // shortestEdge scales so that the shorter side is n; the longer is cut down to
@@ -240,4 +254,18 @@ func shortestEdge(h, w, n int) (int, int) {
 		return int(math.Floor(float64(n) * float64(h) / float64(w))), n
 	}
 	return n, int(math.Floor(float64(n) * float64(w) / float64(h)))
+}
+
+// Describe says what is done, in the words of the file.
+func (t Transform) Describe() map[string]any {
+	m := map[string]any{"resample": int(t.filter), "resampling": "pillow", "rescale_factor": t.rescale, "image_mean": t.mean, "image_std": t.std}
+	if t.resize && t.shortest > 0 {
+		m["size"] = map[string]any{"shortest_edge": t.shortest}
+	} else if t.resize {
+		m["size"] = map[string]any{"height": t.height, "width": t.width}
+	}
+	if t.crop {
+		m["crop_size"] = map[string]any{"height": t.cropH, "width": t.cropW}
+	}
+	return m
 }
