@@ -251,6 +251,7 @@ func (o trainOptions) run(ctx context.Context, st shards.Store, p prepared, sour
 			return reader, err
 		},
 		Leave: func(ctx context.Context, l schemas.EpochList) (bool, error) { return feed.Withdrawn(ctx, st, l) },
+		Pause: 10 * time.Second,
 	}
 	result, err := train.Run(ctx, st, p.cfg, epochs, log, nil)
 	if err != nil {
