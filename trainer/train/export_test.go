@@ -22,7 +22,7 @@ func TestExportIsReadAsAnyModel(t *testing.T) {
 	c := config()
 	c.Model = c.Model.WithTokens(tokens.Size, tokens.BOS, tokens.EOS)
 	c.Optimizer.Steps = 3
-	r, err := run(t, t.Context(), memstore.New(), c, drawn{c: c.Model})
+	r, err := run(t.Context(), t, memstore.New(), c, drawn{c: c.Model})
 	if err != nil {
 		t.Fatal(err)
 	}

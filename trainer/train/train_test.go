@@ -81,7 +81,7 @@ func config() Config {
 	}
 }
 
-func run(t *testing.T, ctx context.Context, st shards.Store, c Config, f Feed) (Result, error) {
+func run(ctx context.Context, t *testing.T, st shards.Store, c Config, f Feed) (Result, error) {
 	t.Helper()
 	r, err := Run(ctx, st, c, f, slog.New(slog.DiscardHandler), nil)
 	if r.Model != nil {
@@ -103,7 +103,7 @@ func weights(m *graph.Model) []float32 {
 // curve's steps of one that ran through.
 func TestResumesToTheBit(t *testing.T) {
 	c := config()
-	whole, err := run(t, t.Context(), memstore.New(), c, drawn{c: c.Model})
+	whole, err := run(t.Context(), t, memstore.New(), c, drawn{c: c.Model})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -113,7 +113,7 @@ func TestResumesToTheBit(t *testing.T) {
 	for stop := 1; stop < 12; stop++ {
 		st := memstore.New()
 		ctx, cancel := context.WithCancel(t.Context())
-		_, err := run(t, ctx, st, c, drawn{c: c.Model, after: func(n int) {
+		_, err := run(ctx, t, st, c, drawn{c: c.Model, after: func(n int) {
 			if n == stop {
 				cancel()
 			}
@@ -122,7 +122,7 @@ func TestResumesToTheBit(t *testing.T) {
 		if !errors.Is(err, context.Canceled) {
 			t.Fatalf("stopped after %d: %v", stop, err)
 		}
-		again, err := run(t, t.Context(), st, c, drawn{c: c.Model})
+		again, err := run(t.Context(), t, st, c, drawn{c: c.Model})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -138,17 +138,17 @@ func TestResumesToTheBit(t *testing.T) {
 // TestKilledBetweenCheckpoints: what was not saved is done again.
 func TestKilledBetweenCheckpoints(t *testing.T) {
 	c := config()
-	whole, err := run(t, t.Context(), memstore.New(), c, drawn{c: c.Model})
+	whole, err := run(t.Context(), t, memstore.New(), c, drawn{c: c.Model})
 	if err != nil {
 		t.Fatal(err)
 	}
 	st := memstore.New()
 	killed := errors.New("killed")
-	_, err = run(t, t.Context(), st, c, failing{drawn{c: c.Model}, 8, killed})
+	_, err = run(t.Context(), t, st, c, failing{drawn{c: c.Model}, 8, killed})
 	if !errors.Is(err, killed) {
 		t.Fatal(err)
 	}
-	again, err := run(t, t.Context(), st, c, drawn{c: c.Model})
+	again, err := run(t.Context(), t, st, c, drawn{c: c.Model})
 	if err != nil || again.Resumed != 5 {
 		t.Fatalf("went on from %d, %v; want 5", again.Resumed, err)
 	}
@@ -156,7 +156,7 @@ func TestKilledBetweenCheckpoints(t *testing.T) {
 		t.Error("other weights")
 	}
 	// Done is done: nothing is trained, and the model is there.
-	done, err := run(t, t.Context(), st, c, failing{drawn{c: c.Model}, 0, killed})
+	done, err := run(t.Context(), t, st, c, failing{drawn{c: c.Model}, 0, killed})
 	if err != nil || done.Resumed != 12 || !slices.Equal(weights(done.Model), weights(whole.Model)) {
 		t.Errorf("after the end: from %d, %v", done.Resumed, err)
 	}
@@ -188,7 +188,7 @@ func (f failing) Batches(ctx context.Context, from feed.Position) iter.Seq2[feed
 func TestNotFinite(t *testing.T) {
 	c := config()
 	st := memstore.New()
-	_, err := run(t, t.Context(), st, c, drawn{c: c.Model, spoil: 7})
+	_, err := run(t.Context(), t, st, c, drawn{c: c.Model, spoil: 7})
 	var e *NotFiniteError
 	if !errors.As(err, &e) || e.Step != 6 || e.Checkpoint != 5 || e.Keys[0] != "0-24-0" {
 		t.Fatalf("error %v", err)
@@ -197,7 +197,7 @@ func TestNotFinite(t *testing.T) {
 		t.Errorf("error %q", err)
 	}
 	// The checkpoint is that of the step before, and the training goes on.
-	r, err := run(t, t.Context(), st, c, drawn{c: c.Model})
+	r, err := run(t.Context(), t, st, c, drawn{c: c.Model})
 	if err != nil || r.Resumed != 5 {
 		t.Errorf("from %d, %v", r.Resumed, err)
 	}
@@ -206,15 +206,15 @@ func TestNotFinite(t *testing.T) {
 func TestOtherSettings(t *testing.T) {
 	c := config()
 	st := memstore.New()
-	if _, err := run(t, t.Context(), st, c, drawn{c: c.Model}); err != nil {
+	if _, err := run(t.Context(), t, st, c, drawn{c: c.Model}); err != nil {
 		t.Fatal(err)
 	}
 	c.Optimizer.Rate *= 2
-	if _, err := run(t, t.Context(), st, c, drawn{c: c.Model}); !errors.Is(err, ErrOtherSettings) {
+	if _, err := run(t.Context(), t, st, c, drawn{c: c.Model}); !errors.Is(err, ErrOtherSettings) {
 		t.Errorf("another rate: %v", err)
 	}
 	c.Model.Projection = 8
-	if _, err := run(t, t.Context(), st, c, drawn{c: c.Model}); err == nil || !strings.Contains(err.Error(), "choose another name") {
+	if _, err := run(t.Context(), t, st, c, drawn{c: c.Model}); err == nil || !strings.Contains(err.Error(), "choose another name") {
 		t.Errorf("another shape: %v", err)
 	}
 }
@@ -223,7 +223,7 @@ func TestOtherSettings(t *testing.T) {
 // one before it is taken, and where there is none, training begins anew.
 func TestDamagedCheckpoint(t *testing.T) {
 	c := config()
-	whole, err := run(t, t.Context(), memstore.New(), c, drawn{c: c.Model})
+	whole, err := run(t.Context(), t, memstore.New(), c, drawn{c: c.Model})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -235,7 +235,7 @@ func TestDamagedCheckpoint(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			st := memstore.New()
-			if _, err := run(t, t.Context(), st, c, drawn{c: c.Model}); err != nil {
+			if _, err := run(t.Context(), t, st, c, drawn{c: c.Model}); err != nil {
 				t.Fatal(err)
 			}
 			for _, want := range []int{10, 0} {
@@ -253,7 +253,7 @@ func TestDamagedCheckpoint(t *testing.T) {
 						t.Fatal(err)
 					}
 				}
-				again, err := run(t, t.Context(), st, c, drawn{c: c.Model})
+				again, err := run(t.Context(), t, st, c, drawn{c: c.Model})
 				if err != nil || again.Resumed != want {
 					t.Fatalf("went on from %d, %v; want %d", again.Resumed, err, want)
 				}
