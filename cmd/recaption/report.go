@@ -190,7 +190,7 @@ func differences(arms []*arm) []report.Difference {
 	var all []report.Difference
 	for _, a := range arms[1:] {
 		for i, f := range a.result.Figures {
-			d := f.Share.Minus(arms[0].result.Figures[i].Share)
+			d := f.Minus(arms[0].result.Figures[i].Share)
 			all = append(all, report.Difference{
 				Suite: a.result.Suite, Probe: figureName(f), Arm: a.arm.Name, Over: arms[0].arm.Name,
 				By: report.Number(d.Difference), Low: report.Number(d.Low), High: report.Number(d.High),
