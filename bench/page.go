@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -10,11 +9,13 @@ import (
 	"runtime"
 	"strings"
 	"time"
+
+	"recaption/internal/machine"
 )
 
 const preface = `# Benchmarks
 
-Measured by ` + "`make bench`" + `, which builds the program, fetches the runtime and runs ` + "`go run ./bench`" + `. Each section says the
+Measured by ` + "`make bench` and `make bench-train`" + `, which build the program, fetch the runtime and run ` + "`go run ./bench`" + `. Each section says the
 command that prints it alone. Ratios have both sides in one run; absolute figures are of the machine named in the section.
 `
 
@@ -58,7 +59,7 @@ func (p *page) write(path string) error {
 func (r result) markdown(s section, took time.Duration) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "## %s\n\n", s.title)
-	fmt.Fprintf(&b, "`go run ./bench -only %s`, %s, %s, %s.\n\n", s.name, time.Now().UTC().Format("2006-01-02"), machine(), took.Round(time.Second))
+	fmt.Fprintf(&b, "`go run ./bench -only %s`, %s, %s, %s.\n\n", s.name, time.Now().UTC().Format("2006-01-02"), here(), took.Round(time.Second))
 	if r.about != "" {
 		b.WriteString(r.about + "\n\n")
 	}
@@ -74,23 +75,13 @@ func (r result) markdown(s section, took time.Duration) string {
 	return b.String()
 }
 
-// machine names the processor and how much of it there is.
-func machine() string {
-	model := runtime.GOARCH
-	if f, err := os.Open("/proc/cpuinfo"); err == nil {
-		defer f.Close()
-		for s := bufio.NewScanner(f); s.Scan(); {
-			if name, value, _ := strings.Cut(s.Text(), ":"); strings.TrimSpace(name) == "model name" {
-				model = strings.TrimSpace(value)
-				break
-			}
-		}
-	}
+// here names the processor and how much of it there is.
+func here() string {
 	load := ""
 	if b, err := os.ReadFile("/proc/loadavg"); err == nil {
 		load = ", load " + strings.Fields(string(b))[0] + " at the end"
 	}
-	return fmt.Sprintf("%d cores of %s%s", runtime.NumCPU(), model, load)
+	return fmt.Sprintf("%d cores of %s%s", runtime.NumCPU(), machine.CPU(), load)
 }
 
 // verdict says whether a figure reaches what it should.

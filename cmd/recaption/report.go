@@ -14,6 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"recaption/internal/machine"
 	"recaption/internal/ort"
 	"recaption/schemas"
 	"recaption/shards"
@@ -103,7 +104,7 @@ func (o reportOptions) collect(ctx context.Context, st shards.Store) (report.Rep
 	r := report.Report{
 		Title: "What the captions were worth", When: time.Now().UTC().Truncate(time.Second),
 		Program: report.Program{Version: programVersion(), Runtime: "ONNX Runtime " + lib.Version, Go: runtime.Version()},
-		Machine: report.Machine{CPU: cpuName(), Cores: runtime.NumCPU(), System: runtime.GOOS + "/" + runtime.GOARCH},
+		Machine: report.Machine{CPU: machine.CPU(), Cores: runtime.NumCPU(), System: runtime.GOOS + "/" + runtime.GOARCH},
 	}
 	if err := readNotes(o.notes, &r); err != nil {
 		return r, err

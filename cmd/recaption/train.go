@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"recaption/internal/machine"
 	"recaption/internal/ort"
 	"recaption/internal/recipefile"
 	"recaption/models"
@@ -312,7 +313,7 @@ func (p prepared) record(ctx context.Context, st shards.Store, sources []feed.So
 	r := train.Record{
 		Training: p.Name, Model: p.cfg.Model, Loss: p.cfg.Loss, Optimizer: p.cfg.Optimizer, Batch: p.Batch, Part: p.Part, Negatives: p.Negatives,
 		Augment: p.Augment, Seed: p.cfg.Seed, Policy: p.Policy, PolicyID: id, Settings: settings, Epochs: result.Last.Epoch + 1, Curve: result.Curve,
-		Finished: time.Now().UTC().Truncate(time.Second), PeakMemory: peakMemory(), Program: programVersion(), Runtime: runtime.Version,
+		Finished: time.Now().UTC().Truncate(time.Second), PeakMemory: machine.PeakMemory(), Program: programVersion(), Runtime: runtime.Version,
 	}
 	for _, t := range result.Model.Tensors {
 		r.Parameters += t.Size()

@@ -7,6 +7,7 @@ import (
 	"math"
 
 	"recaption/internal/imaging"
+	"recaption/internal/imaging/processor"
 	"recaption/trainer/mix"
 )
 
@@ -82,10 +83,6 @@ func (p Pixels) ProcessorConfig() ([]byte, error) {
 // values is the number of floats of one picture.
 func (p Pixels) values() int { return 3 * p.Size * p.Size }
 
-// maxSide bounds a picture after resizing: a strip of one pixel's height would
-// else become enormous.
-const maxSide = 1 << 15
-
 // square makes the picture of an encoded one, before it is normalised. r
 // decides what is random.
 func (p Pixels) square(encoded []byte, r *mix.Random) (*imaging.Image, error) {
@@ -97,14 +94,9 @@ func (p Pixels) square(encoded []byte, r *mix.Random) (*imaging.Image, error) {
 		x, y, w, h := p.Crop.region(img.Width, img.Height, r)
 		img = imaging.Resize(imaging.Crop(img, x, y, w, h), p.Size, p.Size, imaging.Bicubic)
 	} else {
-		w, h := p.Size, p.Size
-		if img.Width <= img.Height {
-			h = int(math.Floor(float64(p.Size) * float64(img.Height) / float64(img.Width)))
-		} else {
-			w = int(math.Floor(float64(p.Size) * float64(img.Width) / float64(img.Height)))
-		}
-		if w > maxSide || h > maxSide {
-			return nil, fmt.Errorf("a picture of %d x %d pixels would become %d x %d", img.Width, img.Height, w, h)
+		h, w, err := processor.ShortestEdge(img.Height, img.Width, p.Size)
+		if err != nil {
+			return nil, err
 		}
 		if w != img.Width || h != img.Height {
 			img = imaging.Resize(img, w, h, imaging.Bicubic)

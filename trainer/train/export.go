@@ -8,14 +8,10 @@ import (
 	"os"
 	"path/filepath"
 
+	"recaption/internal/imaging/processor"
 	"recaption/internal/safetensors"
+	"recaption/trainer/feed"
 	"recaption/trainer/graph"
-)
-
-// ImageMean and ImageStd are CLIP's, of channels between 0 and 1.
-var (
-	ImageMean = [3]float32{0.48145466, 0.4578275, 0.40821073}
-	ImageStd  = [3]float32{0.26862954, 0.26130258, 0.27577711}
 )
 
 // A File is one file of an exported model; its name has slashes.
@@ -45,9 +41,13 @@ func Export(m *graph.Model, t Tokens) ([]File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("export: %w", err)
 	}
+	pixels, err := feed.CLIPPixels(m.Config().Vision.Image).ProcessorConfig()
+	if err != nil {
+		return nil, fmt.Errorf("export: %w", err)
+	}
 	files := []File{
 		{"onnx/vision_model.onnx", vision}, {"onnx/text_model.onnx", text},
-		{"model.safetensors", weights}, {"tokenizer.json", t.JSON},
+		{"model.safetensors", weights}, {"tokenizer.json", t.JSON}, {processor.File, pixels},
 	}
 	c := m.Config()
 	end, _ := t.Token(int32(c.Text.EOS))
@@ -57,12 +57,6 @@ func Export(m *graph.Model, t Tokens) ([]File, error) {
 		"tokenizer_config.json": map[string]any{
 			"tokenizer_class": "PreTrainedTokenizerFast", "model_max_length": c.Text.Context, "bos_token": start, "eos_token": end, "pad_token": end,
 			"clean_up_tokenization_spaces": false,
-		},
-		"preprocessor_config.json": map[string]any{
-			"image_processor_type": "CLIPImageProcessor", "do_convert_rgb": true,
-			"do_resize": true, "size": map[string]int{"shortest_edge": c.Vision.Image}, "resample": 3,
-			"do_center_crop": true, "crop_size": map[string]int{"height": c.Vision.Image, "width": c.Vision.Image},
-			"do_rescale": true, "rescale_factor": 1.0 / 255, "do_normalize": true, "image_mean": ImageMean, "image_std": ImageStd,
 		},
 	} {
 		b, err := json.MarshalIndent(v, "", "  ")

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"recaption/shards/memstore"
+	"recaption/trainer/feed"
 	"recaption/trainer/probe"
 )
 
@@ -62,12 +63,13 @@ func TestExportIsReadAsAnyModel(t *testing.T) {
 	}
 	size := c.Model.Vision.Image
 	img := image.NewRGBA(image.Rect(0, 0, size, size))
+	as := feed.CLIPPixels(size)
 	var pixels []float32
 	for ch := range 3 {
 		for i := range size * size {
 			v := byte(37*i + 91*ch)
 			img.Pix[4*i+ch], img.Pix[4*i+3] = v, 255
-			pixels = append(pixels, (float32(v)/255-ImageMean[ch])/ImageStd[ch])
+			pixels = append(pixels, (float32(v)/255-as.Mean[ch])/as.Std[ch])
 		}
 	}
 	var b bytes.Buffer

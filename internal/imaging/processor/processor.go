@@ -230,10 +230,10 @@ func (t Transform) Apply(out []float32, img *imaging.Image) ([]float32, error) {
 	if t.resize {
 		h, w := t.height, t.width
 		if t.shortest > 0 {
-			h, w = shortestEdge(img.Height, img.Width, t.shortest)
-		}
-		if h > maxSide || w > maxSide {
-			return nil, fmt.Errorf("%w: %d x %d pixels would become %d x %d", ErrTooLarge, img.Width, img.Height, w, h)
+			var err error
+			if h, w, err = ShortestEdge(img.Height, img.Width, t.shortest); err != nil {
+				return nil, err
+			}
 		}
 		img = imaging.Resize(img, w, h, t.filter)
 	}
@@ -247,13 +247,20 @@ func (t Transform) Apply(out []float32, img *imaging.Image) ([]float32, error) {
 	return out, nil
 }
 
-// shortestEdge scales so that the shorter side is n; the longer is cut down to
-// a whole number, as the reference does.
-func shortestEdge(h, w, n int) (int, int) {
+// ShortestEdge scales a picture of h x w pixels so that its shorter side is n;
+// the longer is cut down to a whole number, as the reference does. Its error is
+// [ErrTooLarge].
+func ShortestEdge(h, w, n int) (int, int, error) {
+	toH, toW := n, n
 	if w <= h {
-		return int(math.Floor(float64(n) * float64(h) / float64(w))), n
+		toH = int(math.Floor(float64(n) * float64(h) / float64(w)))
+	} else {
+		toW = int(math.Floor(float64(n) * float64(w) / float64(h)))
 	}
-	return n, int(math.Floor(float64(n) * float64(w) / float64(h)))
+	if toH > maxSide || toW > maxSide {
+		return 0, 0, fmt.Errorf("%w: %d x %d pixels would become %d x %d", ErrTooLarge, w, h, toW, toH)
+	}
+	return toH, toW, nil
 }
 
 // Describe says what is done, in the words of the file.

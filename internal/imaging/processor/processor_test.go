@@ -23,8 +23,8 @@ func TestShortestEdge(t *testing.T) {
 	for _, c := range []struct{ h, w, n, wantH, wantW int }{
 		{480, 640, 224, 224, 298}, {640, 480, 224, 298, 224}, {10, 10, 336, 336, 336}, {1, 100, 224, 224, 22400},
 	} {
-		if h, w := shortestEdge(c.h, c.w, c.n); h != c.wantH || w != c.wantW {
-			t.Errorf("%d x %d to %d: %d x %d", c.h, c.w, c.n, h, w)
+		if h, w, err := ShortestEdge(c.h, c.w, c.n); err != nil || h != c.wantH || w != c.wantW {
+			t.Errorf("%d x %d to %d: %d x %d, %v", c.h, c.w, c.n, h, w, err)
 		}
 	}
 }

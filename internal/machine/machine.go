@@ -1,4 +1,5 @@
-package main
+// Package machine says what a process runs on.
+package machine
 
 import (
 	"bufio"
@@ -9,9 +10,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// peakMemory is the most resident memory that the process has had, in bytes; 0
+// PeakMemory is the most resident memory that the process has had, in bytes; 0
 // where the system does not say.
-func peakMemory() int64 {
+func PeakMemory() int64 {
 	var u unix.Rusage
 	if runtime.GOOS != "linux" || unix.Getrusage(unix.RUSAGE_SELF, &u) != nil {
 		return 0
@@ -19,8 +20,8 @@ func peakMemory() int64 {
 	return u.Maxrss << 10
 }
 
-// cpuName is what the system calls the processor, or its architecture.
-func cpuName() string {
+// CPU is what the system calls the processor, or its architecture.
+func CPU() string {
 	f, err := os.Open("/proc/cpuinfo")
 	if err != nil {
 		return runtime.GOARCH
